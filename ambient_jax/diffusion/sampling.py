@@ -1,0 +1,138 @@
+"""The reverse process: generate, impute and refresh are one compiled loop.
+
+Keys follow the *row*: a row's draw depends on its own key and content, not on the batch
+it sits in nor on the device that holds it.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ambient_jax.diffusion import absorbing
+from ambient_jax.diffusion.schedules import Linear, Schedule
+from ambient_jax.types import Denoise, Positions, RootKey, RowKeys, Tokens
+
+
+def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
+    """One key per row, a function of the root key and the row's own number."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, row_ids)
+
+
+def row_uniforms(keys: RowKeys, step: Array | int, length: int) -> Float[Array, "2 B L"]:
+    """Two independent uniforms per token for one step of the loop."""
+
+    def one_row(key):
+        return jax.random.uniform(jax.random.fold_in(key, step), (2, length))
+
+    return jnp.moveaxis(jax.vmap(one_row)(keys), 1, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    """Settings of the reverse process.
+
+    Attributes:
+      num_reveals: steps of the reverse process from all-masked to complete. More are
+        closer to the exact joint: tokens revealed together are drawn as independent.
+      corrector_sweeps: after the last reveal, so many times `corrector_fraction` of the
+        editable tokens are re-masked and redrawn, which repairs early mistakes.
+      corrector_fraction: share of the editable tokens redrawn per sweep, in (0, 1].
+      schedule: spacing of the reveals in t.
+    """
+
+    num_reveals: int = 32
+    corrector_sweeps: int = 0
+    corrector_fraction: float = 0.1
+    schedule: Schedule = field(default_factory=Linear)
+
+    def __post_init__(self):
+        if self.num_reveals < 1 or self.corrector_sweeps < 0:
+            raise ValueError("num_reveals must be >= 1 and corrector_sweeps >= 0")
+        if not 0 < self.corrector_fraction <= 1:
+            raise ValueError("corrector_fraction must lie in (0, 1]")
+
+    @property
+    def passes(self) -> int:
+        """Forward passes that one draw costs."""
+        return self.num_reveals + self.corrector_sweeps
+
+
+def reveal(
+    denoise: Denoise, z: Tokens, keys: RowKeys, schedule: Schedule, num_reveals: int
+) -> Tokens:
+    """Runs the reverse process from `z` (t = 1) until nothing is masked (t = 0).
+
+    Each masked token is revealed at one of the steps, at random, and drawn from the
+    model's prediction at that moment; visible tokens are never touched. Where rows are
+    partly visible already this is the draw `x_mis | x_obs`.
+    """
+    mask = denoise_mask(denoise, z)
+    times = jnp.linspace(1.0, 0.0, num_reveals + 1)
+    alphas = schedule.alpha(times).at[-1].set(1.0)
+
+    def step(z, i):
+        where, what = row_uniforms(keys, i, z.shape[1])
+        values = absorbing.draw_values(what, denoise(z))
+        chance = absorbing.reveal_probability(alphas[i + 1], alphas[i])
+        chance = jnp.where(i + 1 == num_reveals, 2.0, chance)  # the last takes all
+        return absorbing.reverse_step(where, z, values, chance, mask), None
+
+    return jax.lax.scan(step, z, jnp.arange(num_reveals))[0]
+
+
+def denoise_mask(denoise: Denoise, z: Tokens) -> int:
+    """MASK = V, read off the network's output shape without running it."""
+    return jax.eval_shape(denoise, z).shape[-1]
+
+
+def refresh(
+    denoise: Denoise,
+    x: Tokens,
+    editable: Positions,
+    keys: RowKeys,
+    fraction: float,
+    schedule: Schedule,
+    num_reveals: int,
+) -> Tokens:
+    """Re-masks `fraction` of the editable tokens of `x` and draws them again.
+
+    It leaves the model's joint over the editable tokens given the others unchanged (up
+    to bulk reveals): a Gibbs block of random positions. Fraction 1 is a fresh draw;
+    below 1 it is one step of a warm chain. Tokens that are not editable never change.
+    """
+    mask = denoise_mask(denoise, x)
+    k = jax.vmap(jax.random.split)(keys)
+    u = row_uniforms(k[:, 0], 0, x.shape[1])[0]
+    z = absorbing.hide(x, editable & (u < fraction), mask)
+    return reveal(denoise, z, k[:, 1], schedule, num_reveals)
+
+
+def draw(
+    denoise: Denoise, z: Tokens, keys: RowKeys, sampler: Sampler
+) -> Tokens:
+    """A draw of the masked tokens of `z` given the visible ones: impute or generate.
+
+    Args:
+      denoise: network under fixed parameters.
+      z: rows with MASK in every unknown place (all of them: generation).
+      keys: one per row.
+      sampler: number of reveals and corrector sweeps.
+
+    Returns:
+      Complete rows; what was visible in `z` is returned bit for bit.
+    """
+    editable = z == denoise_mask(denoise, z)
+    k = jax.vmap(jax.random.split)(keys)
+    x = reveal(denoise, z, k[:, 0], sampler.schedule, sampler.num_reveals)
+
+    def sweep(x, i):
+        sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k[:, 1], i)
+        x = refresh(
+            denoise, x, editable, sweep_keys, sampler.corrector_fraction,
+            sampler.schedule, 1,
+        )  # fmt: skip
+        return x, None
+
+    return jax.lax.scan(sweep, x, jnp.arange(sampler.corrector_sweeps))[0]

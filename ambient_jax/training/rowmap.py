@@ -1,0 +1,77 @@
+"""Runs a jitted per-row function over a whole data set in padded, sharded batches."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array
+
+from ambient_jax.diffusion.sampling import row_keys
+from ambient_jax.training import mesh as meshes
+from ambient_jax.types import Params, RootKey
+
+RowFunction = Callable[..., Any]
+"""`(params, keys[B], *rows) -> pytree of [B, ...]`; a row's result must depend on its
+own key and content alone, so that batch size and padding do not matter."""
+
+
+class RowMap:
+    """Compiles `function` once and maps it over rows kept on the host.
+
+    Memory on the device does not grow with the number of rows: one batch goes in, one
+    comes out, and the next is dispatched before the last is fetched.
+
+    Args:
+      function: see `RowFunction`.
+      mesh: devices; rows are split over its `data` axis.
+      batch_size: rows per call, a multiple of the number of devices.
+    """
+
+    def __init__(self, function: RowFunction, mesh: Mesh, batch_size: int):
+        self.mesh = mesh
+        self.batch_size = meshes.check_batch_size(mesh, batch_size)
+
+        def run(params: Params, key: RootKey, ids: Array, rows: tuple[Array, ...]):
+            return function(params, row_keys(key, ids), *rows)
+
+        self._run = jax.jit(run)
+
+    def batches(
+        self, params: Params, key: RootKey, *rows: np.ndarray, start: int = 0
+    ) -> Iterator[tuple[slice, Any]]:
+        """Yields `(slice of the rows, result on the host)` in order, from row `start`.
+
+        Rows are read when their batch is dispatched, one batch ahead of the results.
+        """
+        pending: tuple[slice, Any] | None = None
+        for begin in range(start, len(rows[0]), self.batch_size):
+            where = slice(begin, min(begin + self.batch_size, len(rows[0])))
+            result = self._dispatch(params, key, where, rows)
+            if pending is not None:
+                yield self._fetch(pending)
+            pending = (where, result)
+        if pending is not None:
+            yield self._fetch(pending)
+
+    def __call__(self, params: Params, key: RootKey, *rows: np.ndarray) -> Any:
+        """All results, concatenated over the rows."""
+        parts = [result for _, result in self.batches(params, key, *rows)]
+        return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+
+    def _dispatch(
+        self, params: Params, key: RootKey, where: slice, rows: Sequence[np.ndarray]
+    ) -> Any:
+        ids = np.minimum(
+            np.arange(where.start, where.start + self.batch_size), where.stop - 1
+        )
+        batch = tuple(row[ids] for row in rows)
+        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), batch))
+        return self._run(params, key, *sent)
+
+    @staticmethod
+    def _fetch(pending: tuple[slice, Any]) -> tuple[slice, Any]:
+        where, result = pending
+        count = where.stop - where.start
+        return where, jax.tree.map(lambda a: a[:count], jax.device_get(result))
