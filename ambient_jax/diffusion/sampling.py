@@ -93,25 +93,33 @@ def refresh(
     editable: Positions,
     keys: RowKeys,
     fraction: float,
-    schedule: Schedule,
-    num_reveals: int,
+    sampler: Sampler,
 ) -> Tokens:
     """Re-masks `fraction` of the editable tokens of `x` and draws them again.
 
-    It leaves the model's joint over the editable tokens given the others unchanged (up
-    to bulk reveals): a Gibbs block of random positions. Fraction 1 is a fresh draw;
-    below 1 it is one step of a warm chain. Tokens that are not editable never change.
+    It leaves the model's joint of the editable tokens given the others unchanged (up
+    to bulk reveals): a Gibbs block of random positions. Fraction 1 is a fresh draw that
+    does not look at the old values; below 1 it is one step of a warm chain. The
+    sampler's corrector sweeps follow. Tokens that are not editable never change.
     """
     mask = denoise_mask(denoise, x)
-    k = jax.vmap(jax.random.split)(keys)
-    u = row_uniforms(k[:, 0], 0, x.shape[1])[0]
-    z = absorbing.hide(x, editable & (u < fraction), mask)
-    return reveal(denoise, z, k[:, 1], schedule, num_reveals)
+    k = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
+
+    def redraw(x, where_keys, reveal_keys, fraction, num_reveals):
+        u = row_uniforms(where_keys, 0, x.shape[1])[0]
+        z = absorbing.hide(x, editable & (u < fraction), mask)
+        return reveal(denoise, z, reveal_keys, sampler.schedule, num_reveals)
+
+    def sweep(x, i):
+        sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k[:, 2], i)
+        pair = jax.vmap(jax.random.split)(sweep_keys)
+        return redraw(x, pair[:, 0], pair[:, 1], sampler.corrector_fraction, 1), None
+
+    x = redraw(x, k[:, 0], k[:, 1], fraction, sampler.num_reveals)
+    return jax.lax.scan(sweep, x, jnp.arange(sampler.corrector_sweeps))[0]
 
 
-def draw(
-    denoise: Denoise, z: Tokens, keys: RowKeys, sampler: Sampler
-) -> Tokens:
+def draw(denoise: Denoise, z: Tokens, keys: RowKeys, sampler: Sampler) -> Tokens:
     """A draw of the masked tokens of `z` given the visible ones: impute or generate.
 
     Args:
@@ -124,15 +132,4 @@ def draw(
       Complete rows; what was visible in `z` is returned bit for bit.
     """
     editable = z == denoise_mask(denoise, z)
-    k = jax.vmap(jax.random.split)(keys)
-    x = reveal(denoise, z, k[:, 0], sampler.schedule, sampler.num_reveals)
-
-    def sweep(x, i):
-        sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k[:, 1], i)
-        x = refresh(
-            denoise, x, editable, sweep_keys, sampler.corrector_fraction,
-            sampler.schedule, 1,
-        )  # fmt: skip
-        return x, None
-
-    return jax.lax.scan(sweep, x, jnp.arange(sampler.corrector_sweeps))[0]
+    return refresh(denoise, z, editable, keys, 1.0, sampler)

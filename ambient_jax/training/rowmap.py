@@ -39,16 +39,23 @@ class RowMap:
         self._run = jax.jit(run)
 
     def batches(
-        self, params: Params, key: RootKey, *rows: np.ndarray, start: int = 0
+        self,
+        params: Params,
+        key: RootKey,
+        *rows: np.ndarray,
+        ids: np.ndarray | None = None,
+        start: int = 0,
     ) -> Iterator[tuple[slice, Any]]:
         """Yields `(slice of the rows, result on the host)` in order, from row `start`.
 
         Rows are read when their batch is dispatched, one batch ahead of the results.
+        `ids` are the numbers that the rows' keys are made from (default: 0..N-1).
         """
+        ids = np.arange(len(rows[0])) if ids is None else ids
         pending: tuple[slice, Any] | None = None
         for begin in range(start, len(rows[0]), self.batch_size):
             where = slice(begin, min(begin + self.batch_size, len(rows[0])))
-            result = self._dispatch(params, key, where, rows)
+            result = self._dispatch(params, key, where, (ids, *rows))
             if pending is not None:
                 yield self._fetch(pending)
             pending = (where, result)
@@ -61,13 +68,12 @@ class RowMap:
         return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
 
     def _dispatch(
-        self, params: Params, key: RootKey, where: slice, rows: Sequence[np.ndarray]
+        self, params: Params, key: RootKey, where: slice, arrays: Sequence[np.ndarray]
     ) -> Any:
-        ids = np.minimum(
-            np.arange(where.start, where.start + self.batch_size), where.stop - 1
-        )
-        batch = tuple(row[ids] for row in rows)
-        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), batch))
+        padded = np.arange(where.start, where.start + self.batch_size)
+        padded = np.minimum(padded, where.stop - 1)
+        ids, *rows = (array[padded] for array in arrays)
+        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows)))
         return self._run(params, key, *sent)
 
     @staticmethod

@@ -1,0 +1,32 @@
+"""Progress bars on a terminal, silence elsewhere."""
+
+import sys
+from collections.abc import Mapping
+
+from tqdm import tqdm
+
+
+class TerminalBar:
+    """A `training.em.Bar`: time left, and the figures that matter behind it."""
+
+    def __init__(self, label: str, total: int, done: int):
+        self._bar = tqdm(
+            desc=label,
+            total=total,
+            initial=done,
+            leave=False,
+            dynamic_ncols=True,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def update(self, done: int, figures: Mapping[str, float] | None = None) -> None:
+        shown = {k: f"{v:.4g}" for k, v in (figures or {}).items() if k in SHOWN and v}
+        if shown:
+            self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+SHOWN = ("easy_loss", "consistency_loss", "train_items_per_s")

@@ -1,0 +1,65 @@
+"""What a result was made with: versions, revision, memory, and the compilation cache."""
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import jax
+
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy",
+            "scikit-learn", "tensorflow-datasets")  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_revision() -> str | None:
+    """Commit of the source tree, with `+` if it has changes; None outside git."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "--short=12", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def peak_memory_mib() -> float:
+    """Peak memory in MiB: of the accelerator if there is one, else of the process."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats and "peak_bytes_in_use" in stats:
+        return stats["peak_bytes_in_use"] / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs between runs, unless the user has set a place for it."""
+    if jax.config.jax_compilation_cache_dir is None:
+        base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        cache = Path(base).expanduser() / "ambient_jax" / "xla"
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return  # a read-only home costs time, not correctness
+        jax.config.update("jax_compilation_cache_dir", str(cache))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def _git(where: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=where, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

@@ -1,0 +1,75 @@
+"""What a run does beside training: figures, bars, pictures, checkpoints, stopping."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ambient_jax.experiment.bars import TerminalBar
+from ambient_jax.experiment.signals import StopRequest
+from ambient_jax.report.tensorboard import TensorBoard
+from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.em import Bar
+from ambient_jax.training.progress import Progress
+from ambient_jax.training.recorder import Recorder
+
+SCORE = "valid_nll_nats"
+"""What the best checkpoint is chosen by: needs no hidden truth."""
+
+
+@dataclass(kw_only=True)
+class RunHooks:
+    """`training.em.Hooks` of the command line.
+
+    Attributes:
+      figures: cheap evaluation of a progress, `{name: value}`.
+      pictures: draws pictures to TensorBoard for a progress.
+      rounds, every_rounds: evaluate each `every_rounds`-th round, and the last.
+      seconds_before: wall time of earlier starts of this run.
+    """
+
+    recorder: Recorder
+    checkpoints: Checkpoints
+    tensorboard: TensorBoard
+    stop: StopRequest
+    figures: Callable[[Progress], dict[str, float]]
+    pictures: Callable[[Progress, TensorBoard], None]
+    rounds: int
+    every_rounds: int
+    seconds_before: float = 0.0
+    _clock: float = field(default_factory=time.perf_counter)
+    _score: float | None = None
+
+    def log(self, round_: int, step: int, metrics: Mapping[str, float]) -> None:
+        self.recorder.write(round_, step, metrics)
+        self.tensorboard.scalars(step, dict(metrics))
+
+    def evaluate(self, progress: Progress) -> None:
+        round_ = progress.position.round + 1
+        if round_ % self.every_rounds and round_ != self.rounds:
+            return
+        figures = self.figures(progress)
+        self._score = figures.get(SCORE)
+        self.log(progress.position.round, int(progress.state.step), figures)
+        self.pictures(progress, self.tensorboard)
+        shown = " ".join(f"{k} {figures[k]:.2f}" for k in SHOWN if k in figures)
+        print(f"round {round_}/{self.rounds}: {shown}", flush=True)
+
+    def save(self, progress: Progress) -> None:
+        self.recorder.sync()
+        progress.position = dataclasses.replace(
+            progress.position,
+            metric_rows=self.recorder.rows,
+            seconds=self.seconds_before + time.perf_counter() - self._clock,
+        )
+        self.checkpoints.save(progress, self._score)
+        self._score = None
+
+    def interrupted(self) -> bool:
+        return self.stop.number is not None
+
+    def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
+        return TerminalBar(f"round {round_ + 1}/{self.rounds} {phase}", total, done)
+
+
+SHOWN = ("test_nll_nats", "valid_nll_nats", "completion_nll_nats", "consistency_gap")

@@ -1,0 +1,146 @@
+"""A run's folder: who owns it, what it was made from, and where its files lie."""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from ambient_jax.data.dataset import Dataset
+from ambient_jax.errors import UserError
+from ambient_jax.files import write_json
+
+
+class Workdir:
+    """Paths of one run. Nothing is written before `claim`."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path).expanduser().absolute()
+        self._lock: IO[str] | None = None
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def claim(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
+        """Makes the folder this run's own; True if a run was there already.
+
+        Raises:
+          UserError: it cannot be written, is in use, holds other files, or belongs to
+            a run with another config or other data (the message names the difference).
+        """
+        data = describe_data(dataset)
+        known = self._read("config.json")
+        if known is not None:
+            self._refuse_difference("config", known, dict(config))
+            self._refuse_difference("data", self._read("data.json") or data, data)
+        elif self.path.exists() and any(
+            p.name != ".lock" for p in self._listing()
+        ):  # fmt: skip
+            raise UserError(
+                f"{self.path} holds files but no run; give an empty or new --workdir"
+            )
+        self._take_lock()
+        if known is None:
+            write_json(self / "data.json", data)
+            write_json(self / "config.json", config)
+        return known is not None
+
+    def config(self) -> dict[str, Any]:
+        """The config of the run that lies here.
+
+        Raises:
+          UserError: there is none.
+        """
+        known = self._read("config.json")
+        if known is None:
+            raise UserError(
+                f"no run in {self.path} (no config.json); train one first with "
+                "--mode=train, or mend --workdir"
+            )
+        return known
+
+    def release(self) -> None:
+        """Lets another process use the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _listing(self) -> list[Path]:
+        if not self.path.is_dir():
+            raise UserError(f"--workdir={self.path} is not a folder")
+        return list(self.path.iterdir())
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        try:
+            return json.loads((self / name).read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self / name} cannot be read: {error}") from error
+
+    def _take_lock(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = (self / ".lock").open("w")
+        except OSError as error:
+            raise UserError(
+                f"--workdir={self.path} cannot be written ({error.strerror})"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise UserError(
+                f"{self.path} is in use by another process; wait or use another folder"
+            ) from error
+
+    def _refuse_difference(self, what: str, old: dict, new: dict) -> None:
+        changes = differences(old, json.loads(json.dumps(new)))
+        if changes:
+            listed = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in changes.items())
+            raise UserError(
+                f"{self.path} belongs to a run with another {what} ({listed}); "
+                "use a new --workdir, or the same command as before"
+            )
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """Sizes and a fingerprint of what training sees."""
+    train = dataset.train
+    digest = hashlib.sha256(train.tokens.tobytes() + dataset.valid.tokens.tobytes())
+    return {
+        "name": dataset.name,
+        "rows": len(train),
+        "valid_rows": len(dataset.valid),
+        "test_rows": len(dataset.held_out.test) if dataset.held_out else 0,
+        "shape": list(train.shape),
+        "num_values": train.num_values,
+        "observed_share": round(dataset.observed_share, 6),
+        "fingerprint": digest.hexdigest()[:16],
+    }
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a.b": leaf}` of a nested mapping."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def differences(old: Mapping, new: Mapping) -> dict[str, tuple[Any, Any]]:
+    """`{field: (old, new)}` of the leaves that differ; "absent" where one lacks it."""
+    a, b = flatten(old), flatten(new)
+    return {
+        key: (a.get(key, "absent"), b.get(key, "absent"))
+        for key in sorted(a.keys() | b.keys())
+        if a.get(key, "absent") != b.get(key, "absent")
+    }

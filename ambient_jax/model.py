@@ -1,0 +1,145 @@
+"""A trained model: sample, impute and score with one network."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from ambient_jax.diffusion import likelihood, sampling
+from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.errors import UserError
+from ambient_jax.training import keys
+from ambient_jax.training.mesh import make_mesh
+from ambient_jax.training.rowmap import RowMap
+from ambient_jax.types import Denoiser, Params, bind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A denoiser with its parameters.
+
+    Rows are integers `[N, *shape]` (or `[N, L]`), values 0..V-1, and -1 where unknown.
+
+    Attributes:
+      denoiser: the network.
+      params: its parameters.
+      shape: of one row, (H, W) or (L,).
+      sampler: default settings of the reverse process.
+      mesh: devices; default all.
+      batch_size: rows per call.
+    """
+
+    denoiser: Denoiser
+    params: Params
+    shape: tuple[int, ...]
+    sampler: Sampler = field(default_factory=Sampler)
+    mesh: Mesh = field(default_factory=make_mesh)
+    batch_size: int = 256
+
+    def sample(self, num: int, *, seed: int = 0) -> np.ndarray:
+        """`num` new rows `[num, *shape]` from the model."""
+        z = np.full((num, self.denoiser.length), self.denoiser.num_values)
+        key = keys.derive(seed, keys.Purpose.SAMPLE)
+        return self._shaped(self._draw(self.params, key, z.astype(np.int32)))
+
+    def draws(
+        self, rows: np.ndarray, num_draws: int, *, seed: int = 0
+    ) -> Iterator[np.ndarray]:
+        """Yields `num_draws` completions `[N, *shape]` of `rows`, one at a time.
+
+        Each is a draw from the joint posterior of all missing cells of a row.
+        """
+        z = self.tokens(rows)
+        for number in range(num_draws):
+            key = keys.derive(seed, keys.Purpose.IMPUTE, number)
+            yield self._shaped(self._draw(self.params, key, z))
+
+    def impute(
+        self, rows: np.ndarray, *, num_draws: int = 1, seed: int = 0
+    ) -> np.ndarray:
+        """`[K, N, *shape]` posterior draws; observed cells are returned bit for bit."""
+        return np.stack(list(self.draws(rows, num_draws, seed=seed)))
+
+    def posterior_mean(self, rows: np.ndarray) -> np.ndarray:
+        """`[N, *shape]` mean token value of each cell given the observed ones.
+
+        One forward pass; observed cells are their own value.
+        """
+        z = self.tokens(rows)
+        key = keys.derive(0, keys.Purpose.IMPUTE)
+        mean = self._mean(self.params, key, z)
+        return self._shaped(np.where(z < self.denoiser.num_values, z, mean))
+
+    def score(
+        self, rows: np.ndarray, *, num_levels: int = 32, seed: int = 0
+    ) -> np.ndarray:
+        """ELBO on log p(observed cells) of each row, in nats `[N]`.
+
+        Missing cells are marginalised: they stay masked, at no cost.
+        """
+        z = self.tokens(rows)
+        key = keys.derive(seed, keys.Purpose.EVALUATION)
+        nats = [
+            self._elbo(self.params, jax.random.fold_in(key, part), z)
+            for part in range(-(-num_levels // LEVELS))
+        ]
+        return -np.mean(nats, axis=0)
+
+    def tokens(self, rows: np.ndarray) -> np.ndarray:
+        """`rows` as `[N, L]` int32 tokens with MASK for -1.
+
+        Raises:
+          UserError: another shape, values outside -1..V-1, or not whole numbers.
+        """
+        rows = np.asarray(rows)
+        values = self.denoiser.num_values
+        if rows.ndim < 2 or rows.shape[1:] not in (self.shape, (self.denoiser.length,)):
+            raise UserError(
+                f"rows have shape {rows.shape}; this model needs [N, "
+                f"{', '.join(map(str, self.shape))}]"
+            )
+        if not np.array_equal(rows, np.round(rows)):
+            raise UserError("rows must hold whole numbers: tokens, and -1 where unknown")
+        if rows.size and not (-1 <= rows.min() and rows.max() < values):
+            raise UserError(
+                f"values must lie in 0..{values - 1} (-1 where unknown); found "
+                f"{rows.min()}..{rows.max()}"
+            )
+        flat = rows.reshape(len(rows), -1).astype(np.int32)
+        return np.where(flat < 0, values, flat).astype(np.int32)
+
+    def _shaped(self, flat: np.ndarray) -> np.ndarray:
+        return flat.reshape(len(flat), *self.shape)
+
+    @cached_property
+    def _draw(self) -> RowMap:
+        def draw(params, row_keys, z):
+            return sampling.draw(bind(self.denoiser, params), z, row_keys, self.sampler)
+
+        return RowMap(draw, self.mesh, self.batch_size)
+
+    @cached_property
+    def _mean(self) -> RowMap:
+        def mean(params, row_keys, z):
+            p = jax.nn.softmax(self.denoiser.apply(params, z), axis=-1)
+            return p @ jnp.arange(self.denoiser.num_values, dtype=p.dtype)
+
+        return RowMap(mean, self.mesh, self.batch_size)
+
+    @cached_property
+    def _elbo(self) -> RowMap:
+        def elbo(params, row_keys, z):
+            observed = z < self.denoiser.num_values
+            denoise = bind(self.denoiser, params)
+            levels = likelihood.elbo_by_level(denoise, z, observed, row_keys, LEVELS)
+            return jnp.mean(levels, axis=-1)
+
+        return RowMap(elbo, self.mesh, self.batch_size)
+
+
+LEVELS = 8
+"""Noise levels per compiled pass of `Model.score`."""

@@ -1,0 +1,77 @@
+"""A plain bidirectional transformer for rows of tokens without a grid."""
+
+from dataclasses import dataclass
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ambient_jax.networks.blocks import Attention, Dtype, Mlp
+from ambient_jax.types import Logits, Params, RootKey, Tokens
+
+
+class TransformerModule(nn.Module):
+    """`[B, L]` tokens to `[B, L, V]` logits. See `Transformer` for the fields."""
+
+    num_values: int
+    width: int
+    depth: int
+    num_heads: int
+    dtype: Dtype
+
+    @nn.compact
+    def __call__(self, z: Int[Array, "B L"]) -> Float[Array, "B L V"]:
+        value = nn.Embed(self.num_values + 1, self.width, dtype=self.dtype)(z)
+        place = self.param(
+            "place", nn.initializers.normal(1.0), (1, z.shape[1], self.width)
+        )
+        h = value + place.astype(self.dtype)
+        for _ in range(self.depth):
+            h = Mlp(4, self.dtype)(Attention(self.num_heads, self.dtype)(h))
+        h = nn.LayerNorm(dtype=self.dtype)(h).astype(jnp.float32)
+        # One read-out per position: token i's values are not token j's.
+        out = self.param(
+            "out",
+            nn.initializers.normal(self.width**-0.5),
+            (z.shape[1], self.width, self.num_values),
+        )
+        bias = self.param(
+            "bias", nn.initializers.zeros, (1, z.shape[1], self.num_values)
+        )
+        return jnp.einsum("blc,lcv->blv", h, out) + bias
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """Transformer denoiser for `[N, L]` data (`Denoiser` protocol).
+
+    Attributes:
+      length: L.
+      num_values: V.
+      width: channels; `num_heads` must divide it.
+      depth: layers of attention and perceptron.
+      num_heads: attention heads.
+      dtype: compute type; parameters and logits are float32 anyway.
+    """
+
+    length: int
+    num_values: int
+    width: int = 64
+    depth: int = 3
+    num_heads: int = 4
+    dtype: str = "float32"
+
+    @property
+    def module(self) -> TransformerModule:
+        return TransformerModule(
+            self.num_values, self.width, self.depth, self.num_heads,
+            jnp.dtype(self.dtype),
+        )  # fmt: skip
+
+    def init(self, key: RootKey) -> Params:
+        z = jnp.zeros((1, self.length), jnp.int32)
+        return jax.jit(self.module.init)(key, z)["params"]
+
+    def apply(self, params: Params, z: Tokens) -> Logits:
+        return self.module.apply({"params": params}, z.astype(jnp.int32))

@@ -1,0 +1,113 @@
+"""The E-step: draws the missing values of the training rows from the current model."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.diffusion import sampling
+from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.training import keys
+from ambient_jax.training.rowmap import RowMap
+from ambient_jax.types import Denoiser, Params, bind
+
+
+@dataclass(frozen=True, kw_only=True)
+class EStep:
+    """Settings of the E-step.
+
+    Attributes:
+      first_round: round of the first E-step; the rounds before it train on the
+        incomplete rows alone (warm start by the baseline). None: there is no E-step.
+      first: the sampler of the first one, a fresh draw for every row.
+      fraction: share of each row's missing positions that a later E-step re-masks and
+        draws again, in (0, 1]. 1 is a fresh draw; below 1 the chains stay warm.
+      rows: share of the rows that a later E-step refreshes, in (0, 1].
+      sampler: reveals and corrector sweeps of a later E-step.
+      use_ema: draw with the averaged parameters.
+    """
+
+    first_round: int | None = 1
+    first: Sampler = Sampler(num_reveals=16)
+    fraction: float = 0.3
+    rows: float = 1.0
+    sampler: Sampler = Sampler(num_reveals=4)
+    use_ema: bool = True
+
+    def __post_init__(self):
+        if not (0 < self.fraction <= 1 and 0 < self.rows <= 1):
+            raise ValueError("fraction and rows must lie in (0, 1]")
+
+    def runs_in(self, round_: int) -> bool:
+        """Whether the round starts with an E-step."""
+        return self.first_round is not None and round_ >= self.first_round
+
+
+class Completer:
+    """Compiled E-steps over a completion buffer on the host."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        data: IncompleteData,
+        settings: EStep,
+        mesh: Mesh,
+        batch_size: int,
+        seed: int,
+    ):
+        self.data = data
+        self.settings = settings
+        self.seed = seed
+
+        def fresh(params: Params, row_keys, tokens):
+            z = tokens.astype(jnp.int32)
+            x = sampling.draw(bind(denoiser, params), z, row_keys, settings.first)
+            return x.astype(tokens.dtype)
+
+        def warm(params: Params, row_keys, tokens, completion):
+            x = sampling.refresh(
+                bind(denoiser, params), completion.astype(jnp.int32),
+                tokens == denoiser.num_values, row_keys, settings.fraction,
+                settings.sampler,
+            )  # fmt: skip
+            return x.astype(tokens.dtype)
+
+        self._fresh = RowMap(fresh, mesh, batch_size)
+        self._warm = RowMap(warm, mesh, batch_size)
+
+    def chosen_rows(self, round_: int) -> np.ndarray:
+        """Sorted numbers of the rows that this round's E-step refreshes."""
+        n = len(self.data)
+        if round_ == self.settings.first_round or self.settings.rows == 1:
+            return np.arange(n)
+        rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
+        count = max(1, round(self.settings.rows * n))
+        return np.sort(rng.choice(n, count, replace=False))
+
+    def run(
+        self, params: Params, completions: np.ndarray, round_: int, start: int = 0
+    ) -> Iterator[int]:
+        """Refreshes `completions` [N, L] in place; yields how many rows are done.
+
+        A row depends on its own completion and key alone, so that an interrupted E-step
+        goes on from the last number yielded and ends bitwise the same. Observed tokens
+        are never changed.
+        """
+        key = keys.derive(self.seed, keys.Purpose.E_STEP, round_)
+        chosen = self.chosen_rows(round_)
+        tokens = self.data.tokens[chosen]
+        if round_ == self.settings.first_round:
+            batches = self._fresh.batches(
+                params, key, tokens, ids=chosen, start=start
+            )
+        else:
+            current = completions[chosen]
+            batches = self._warm.batches(
+                params, key, tokens, current, ids=chosen, start=start
+            )
+        for where, drawn in batches:
+            completions[chosen[where]] = drawn
+            yield where.stop

@@ -1,0 +1,35 @@
+"""Every random key of a run, derived from one root by purpose, round and step."""
+
+import enum
+
+import jax
+import numpy as np
+
+from ambient_jax.types import RootKey
+
+
+class Purpose(enum.IntEnum):
+    """What randomness is for. Numbers are part of the results: append, never reorder."""
+
+    INIT = 0
+    TRAIN_STEP = 1
+    BATCH_ORDER = 2
+    E_STEP = 3
+    E_STEP_ROWS = 4
+    EVALUATION = 5
+    SAMPLE = 6
+    IMPUTE = 7
+    PICTURES = 8
+
+
+def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
+    """A JAX key that is a function of the arguments alone."""
+    key = jax.random.fold_in(jax.random.key(seed), purpose)
+    for number in numbers:
+        key = jax.random.fold_in(key, number)
+    return key
+
+
+def host_rng(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:
+    """The same for randomness on the host (orders of rows)."""
+    return np.random.default_rng([seed, int(purpose), *numbers])

@@ -1,0 +1,104 @@
+"""What the M-step minimises: the easy loss plus `weight` times the consistency loss."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from ambient_jax.diffusion import absorbing
+from ambient_jax.diffusion.consistency import Consistency, consistency_loss
+from ambient_jax.diffusion.losses import easy_loss, low_discrepancy_times
+from ambient_jax.diffusion.schedules import Linear, Schedule, elbo_weight
+from ambient_jax.types import Denoiser, Params, RootKey, Tokens
+
+
+class Batch(NamedTuple):
+    """Rows of the incomplete data and their current completions.
+
+    Before the first E-step a completion is the incomplete row itself, so that one
+    train step serves the oracle, the baseline and EM alike.
+    """
+
+    tokens: Tokens  # MASK where never observed
+    completion: Tokens  # equals `tokens` where observed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """The training loss and all its weights.
+
+    Attributes:
+      schedule: noise schedule of the forward process.
+      imputed_weight: weight of an imputed target against 1 for an observed one, >= 0.
+        Under MCAR any positive value has the same fixed point; small ones keep the
+        noise of the imputations out of the gradient.
+      natural_share: share of the rows of a batch that keep their natural sparse context
+        (imputations hidden), in [0, 1]. The rest see completed rows.
+      consistency: the form of the consistency loss; None leaves it out.
+      consistency_weight: its weight (lambda) after the ramp.
+      consistency_start: step at which the ramp starts; before it, it is not computed.
+      consistency_ramp: steps over which the weight grows from 0 to full.
+      t_min: smallest time; 1 / L keeps the weight of a row below that of L tokens.
+    """
+
+    schedule: Schedule = field(default_factory=Linear)
+    imputed_weight: float = 0.1
+    natural_share: float = 0.5
+    consistency: Consistency | None = None
+    consistency_weight: float = 0.0
+    consistency_start: int = 0
+    consistency_ramp: int = 1
+    t_min: float = 1e-3
+
+    def natural_rows(self, num_rows: int) -> Bool[Array, "B 1"]:
+        """The rows of a batch that hide their imputations: the first ones."""
+        return (jnp.arange(num_rows) < round(self.natural_share * num_rows))[:, None]
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        params: Params,
+        batch: Batch,
+        step: Int[Array, ""],
+        key: RootKey,
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`)."""
+        mask = denoiser.num_values
+        tokens = batch.tokens.astype(jnp.int32)
+        completion = batch.completion.astype(jnp.int32)
+        k_time, k_hide, k_consistency = jax.random.split(key, 3)
+        x = jnp.where(self.natural_rows(len(tokens)), tokens, completion)
+        t = low_discrepancy_times(k_time, len(tokens), self.t_min)
+        u = jax.random.uniform(k_hide, x.shape)
+        z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
+        logits = denoiser.apply(params, z)
+        weight = jnp.where(tokens != mask, 1.0, self.imputed_weight)
+        easy = easy_loss(logits, x, z, weight, elbo_weight(self.schedule, t), mask)
+        parts = {"easy_loss": easy}
+        total = easy
+        if self.consistency is not None:
+            hard, scale = self._consistency(
+                denoiser, params, z, logits, x, t, step, k_consistency
+            )
+            parts["consistency_loss"] = hard
+            total = easy + scale * hard
+        return total, parts | {"loss": total}
+
+    def _consistency(self, denoiser, params, z, logits, x, t, step, key):
+        assert self.consistency is not None
+        settings = self.consistency
+        ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
+        scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
+
+        def compute(logits):
+            def denoise(z):
+                return denoiser.apply(params, z)
+
+            return consistency_loss(
+                denoise, z, logits, x, t, self.schedule, settings, key
+            )
+
+        zero = jnp.zeros((), jnp.float32)
+        return jax.lax.cond(scale > 0, compute, lambda _: zero, logits), scale

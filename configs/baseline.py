@@ -1,0 +1,15 @@
+"""Baseline: the easy loss on the incomplete rows as they are; no EM.
+
+Claim: good on contexts as sparse as the data, poor on denser ones, never trained on.
+Command: python launch.py --config=configs/baseline.py:digits --workdir=/tmp/baseline
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config(data: str = "mnist") -> ConfigDict:
+    config = base.get_config(data)
+    config.name = "baseline"
+    return config

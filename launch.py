@@ -1,0 +1,64 @@
+"""Train, sample, impute and evaluate from the command line. See README.md.
+
+    python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
+"""
+
+import sys
+
+from absl import app, flags
+from ml_collections import config_flags
+
+from ambient_jax.errors import UserError
+
+FLAGS = flags.FLAGS
+config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "Config file, and after a colon the data: configs/NAME.py[:digits|mnist|"
+    "binarized_mnist|PATH.npz]. --config.field=value changes one field.",
+    lock_config=True,
+)
+flags.DEFINE_enum(
+    "mode", "train", ["train", "sample", "impute", "evaluate"],
+    "train (or go on with a run that was stopped); or use the model in --workdir.",
+)  # fmt: skip
+flags.DEFINE_string("workdir", None, "Folder of the run; made if absent.")
+flags.DEFINE_string("input", None, "impute: an .npz with `x`, -1 in the holes.")
+flags.DEFINE_string("output", None, "sample, impute: the .npz to write.")
+flags.DEFINE_integer("num", 64, "sample: number of rows.", lower_bound=1)
+flags.DEFINE_integer("num_draws", 1, "impute: completions per row.", lower_bound=1)
+flags.DEFINE_enum(
+    "statistic", "draws", ["draws", "mean"],
+    "impute: posterior draws, or the posterior mean in one pass.",
+)  # fmt: skip
+flags.DEFINE_integer("seed", 0, "sample, impute: seed of the draws.")
+flags.DEFINE_boolean("overwrite", False, "sample, impute: replace --output.")
+flags.DEFINE_list(
+    "compare", None, "Folders of finished runs, to put beside each other in --output."
+)
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses the flags; a mistake in them is a `UserError` of one line."""
+    try:
+        return FLAGS(argv)
+    except UserError:
+        raise
+    except (flags.Error, AttributeError, KeyError, ValueError, TypeError) as error:
+        text = str(error.args[0] if error.args else error)
+        line = " ".join(text.replace("\\'", "'").split())
+        raise UserError(f"{line} (see --help)") from error
+
+
+def main(argv: list[str]) -> None:
+    from ambient_jax.experiment import modes  # JAX loads after --help and bad flags
+
+    modes.run(FLAGS)
+
+
+if __name__ == "__main__":
+    try:
+        app.run(main, flags_parser=parse)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
