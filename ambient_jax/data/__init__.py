@@ -1,0 +1,1 @@
+"""Incomplete data: sources, tokens and missingness (NumPy only)."""

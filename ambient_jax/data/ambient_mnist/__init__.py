@@ -1,0 +1,1 @@
+"""A TFDS builder of MNIST that needs no TensorFlow."""

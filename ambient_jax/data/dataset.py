@@ -1,0 +1,101 @@
+"""What training may see, and what only evaluation may see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncompleteData:
+    """Rows with holes: all that training is ever handed. Hidden values are not in it.
+
+    Attributes:
+      tokens: `[N, L]` unsigned integers, 0..V-1, and MASK = V where unknown.
+      shape: of one row, (H, W) or (L,).
+      num_values: V.
+    """
+
+    tokens: np.ndarray
+    shape: tuple[int, ...]
+    num_values: int
+
+    def __post_init__(self) -> None:
+        length = int(np.prod(self.shape))
+        if self.tokens.ndim != 2 or self.tokens.shape[1] != length:
+            raise ValueError(
+                f"tokens have shape {self.tokens.shape}, expected [N, {length}]"
+            )
+        if self.tokens.size and self.tokens.max() > self.num_values:
+            raise ValueError(f"tokens above MASK = {self.num_values}")
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def mask(self) -> int:
+        """The MASK symbol."""
+        return self.num_values
+
+    @property
+    def observed(self) -> np.ndarray:
+        """`[N, L]` bool: what was measured."""
+        return self.tokens != self.num_values
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """For evaluation only: complete rows, labels, and the truth behind the holes.
+
+    Attributes:
+      test: `[M, L]` tokens; MASK where the user's own test rows have holes.
+      test_observed: `[M, L]` bool, what is shown when test rows are imputed; False
+        wherever `test` is MASK.
+      test_labels: `[M]` or None.
+      reference: `[R, L]` complete training rows for the classifier behind the Frechet
+        distance; None without labels.
+      reference_labels: `[R]` or None.
+      train_truth: `[N, L]` the complete training rows, or None; for pictures.
+    """
+
+    test: np.ndarray
+    test_observed: np.ndarray
+    mask: int
+    test_labels: np.ndarray | None = None
+    reference: np.ndarray | None = None
+    reference_labels: np.ndarray | None = None
+    train_truth: np.ndarray | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the truth of every test cell is known."""
+        return bool((self.test != self.mask).all())
+
+    @property
+    def shown(self) -> np.ndarray:
+        """`[M, L]` test tokens with MASK where not shown."""
+        return np.where(self.test_observed, self.test, self.mask).astype(
+            self.test.dtype
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set ready for a run.
+
+    Attributes:
+      train: rows to learn from.
+      valid: rows as incomplete as those, held out of training.
+      held_out: None if there are no test rows.
+      observed_share: of the training cells, as reached.
+    """
+
+    name: str
+    train: IncompleteData
+    valid: IncompleteData
+    held_out: HeldOut | None
+    observed_share: float
+
+
+def token_dtype(num_values: int) -> np.dtype:
+    """The smallest unsigned type that holds MASK = V."""
+    return np.min_scalar_type(num_values)

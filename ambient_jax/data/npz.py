@@ -1,0 +1,151 @@
+"""The user's own rows: an `.npz` file with `x`, and what may go wrong with it."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ambient_jax.errors import UserError
+
+MAX_VALUES = 4096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What a file holds: int64 `[N, *shape]`, -1 where unknown.
+
+    Attributes:
+      x: rows to learn from, or to complete.
+      x_test: rows to judge by, or None.
+      y, y_test: labels, or None.
+      num_values: V, stated by the file or the largest value + 1.
+    """
+
+    x: np.ndarray
+    x_test: np.ndarray | None
+    y: np.ndarray | None
+    y_test: np.ndarray | None
+    num_values: int
+
+
+def read_npz(path: str | Path) -> Rows:
+    """Reads and checks a file.
+
+    Arrays: `x` `[N, H, W]` or `[N, L]`, integers 0..V-1; missing cells are -1, or False
+    in a boolean `observed` of the same shape. Optional: `x_test` (and `observed_test`),
+    labels `y` and `y_test`, and a scalar `num_values`.
+
+    Raises:
+      UserError: one line that says what is wrong with the file and what to do.
+    """
+    path = Path(path).expanduser()
+    arrays = _open(path)
+    if "x" not in arrays:
+        held = ", ".join(sorted(arrays)) or "nothing"
+        raise UserError(f"{path} has no array `x` (it holds {held}); save rows as x=...")
+    x = _tokens(path, "x", arrays["x"], arrays.get("observed"))
+    if not (x >= 0).any():
+        raise UserError(f"{path}: nothing is observed in `x`; there is nothing to learn")
+    x_test = None
+    if "x_test" in arrays:
+        x_test = _tokens(path, "x_test", arrays["x_test"], arrays.get("observed_test"))
+        if x_test.shape[1:] != x.shape[1:]:
+            raise UserError(
+                f"{path}: rows of `x_test` have shape {x_test.shape[1:]}, of `x` "
+                f"{x.shape[1:]}; they must agree"
+            )
+    return Rows(
+        x=x,
+        x_test=x_test,
+        y=_labels(path, arrays, "y", x),
+        y_test=_labels(path, arrays, "y_test", x_test),
+        num_values=_num_values(path, arrays, x, x_test),
+    )
+
+
+def _open(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise UserError(f"{path} is a .npy, not an .npz; use np.savez(path, x=x)")
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        line = " ".join(str(error).split())[:120]
+        raise UserError(
+            f"{path} cannot be read as an .npz file ({line}); write it anew with np.savez"
+        ) from error
+    except Exception as error:  # a torn member fails in zlib, the header parser, ...
+        raise UserError(f"{path} is damaged ({type(error).__name__})") from error
+
+
+def _tokens(
+    path: Path, name: str, x: np.ndarray, observed: np.ndarray | None
+) -> np.ndarray:
+    """`x` as int64 with -1 where unknown."""
+    where = f"{path}: `{name}`"
+    if x.ndim not in (2, 3) or 0 in x.shape[1:]:
+        raise UserError(f"{where} has shape {x.shape}; it must be [N, H, W] or [N, L]")
+    if len(x) == 0:
+        raise UserError(f"{where} holds no rows")
+    if x.dtype.kind == "f":
+        if np.isnan(x).any():
+            raise UserError(f"{where} holds NaN; write missing cells as -1")
+        if not np.array_equal(x, np.round(x)):
+            raise UserError(
+                f"{where} holds fractions; tokens are whole numbers 0..V-1, so bin the "
+                "values first (for grey levels in [0, 1]: np.rint(x * (V - 1)))"
+            )
+    elif x.dtype.kind not in "iub":
+        raise UserError(f"{where} has type {x.dtype}; it must hold whole numbers")
+    x = x.astype(np.int64)
+    if x.min() < -1:
+        raise UserError(f"{where} holds {x.min()}; values are 0..V-1, and -1 if missing")
+    return x if observed is None else _hide(where, x, observed)
+
+
+def _hide(where: str, x: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    if observed.shape != x.shape or observed.dtype.kind != "b":
+        raise UserError(
+            f"{where} comes with an `observed` of shape {observed.shape} and type "
+            f"{observed.dtype}; it must be boolean {x.shape}"
+        )
+    if (x < 0).any() and not np.array_equal(x >= 0, observed):
+        count = int(((x >= 0) != observed).sum())
+        raise UserError(
+            f"{where} and `observed` contradict each other in {count} cells; mark "
+            "missing cells by -1 or by `observed`, or by both alike"
+        )
+    return np.where(observed, x, -1)
+
+
+def _labels(path: Path, arrays: dict, name: str, rows: np.ndarray | None):
+    if name not in arrays or rows is None:
+        return None
+    labels = arrays[name]
+    if labels.shape != (len(rows),) or labels.dtype.kind not in "iu":
+        raise UserError(f"{path}: `{name}` must hold one integer per row")
+    return labels
+
+
+def _num_values(
+    path: Path, arrays: dict, x: np.ndarray, x_test: np.ndarray | None
+) -> int:
+    largest = int(max(x.max(), -1 if x_test is None else x_test.max()))
+    stated = arrays.get("num_values")
+    if stated is None:
+        values = max(largest + 1, 2)
+    elif np.ndim(stated) == 0 and np.asarray(stated).dtype.kind in "iu":
+        values = int(stated)
+    else:
+        raise UserError(f"{path}: `num_values` must be one integer")
+    if largest >= values:
+        raise UserError(f"{path}: value {largest} lies outside 0..{values - 1}")
+    if not 2 <= values <= MAX_VALUES:
+        raise UserError(
+            f"{path}: V = {values} values; at most {MAX_VALUES} are supported, so bin "
+            "them first"
+        )
+    return values

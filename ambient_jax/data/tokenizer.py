@@ -1,0 +1,62 @@
+"""From grey levels in [0, 1] to tokens 0..V-1."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class Tokenizer(Protocol):
+    """`(grey [N, ...] in [0, 1], rng) -> integer tokens` of `num_values` values."""
+
+    @property
+    def num_values(self) -> int: ...
+
+    def __call__(self, grey: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threshold:
+    """Binary: 1 where the grey level reaches `threshold`."""
+
+    threshold: float = 0.5
+
+    @property
+    def num_values(self) -> int:
+        return 2
+
+    def __call__(self, grey, rng):
+        return (grey >= self.threshold).astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stochastic:
+    """Binary: 1 with a probability that is the grey level, drawn once (seeded)."""
+
+    @property
+    def num_values(self) -> int:
+        return 2
+
+    def __call__(self, grey, rng):
+        return (rng.random(grey.shape) < grey).astype(np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """`num_values` equally spaced grey levels, the nearest one each."""
+
+    num_values: int = 16
+
+    def __post_init__(self) -> None:
+        if self.num_values < 2:
+            raise ValueError(f"num_values must be at least 2, got {self.num_values}")
+
+    def __call__(self, grey, rng):
+        dtype = np.min_scalar_type(self.num_values)
+        return np.rint(grey * (self.num_values - 1)).astype(dtype)
+
+
+TOKENIZERS: dict[str, Callable[..., Tokenizer]] = {
+    "threshold": Threshold, "stochastic": Stochastic, "levels": Levels,
+}  # fmt: skip
