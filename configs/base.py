@@ -33,8 +33,9 @@ def _data(source: str) -> ConfigDict:
     c.source = source  # digits, mnist, binarized_mnist, or PATH.npz
     c.dir = placeholder(str)  # folder of the original files; else AMBIENT_DATA_DIR
     c.seed = 0  # of split, tokenizer and missingness; apart from `seed`
+    c.complete = False  # train on the complete rows; the test rows are hidden alike
     c.num_train = placeholder(int)  # rows to train on; unset: all
-    c.num_valid = placeholder(int)  # of these, held out for validation; unset: 5 %
+    c.num_valid = placeholder(int)  # of these, held out for validation; unset: 10 %
     c.num_test = placeholder(int)  # complete rows to judge by; unset: all
     c.side = placeholder(int)  # area-average pictures to side x side
     c.tokenizer = ConfigDict()
@@ -129,6 +130,7 @@ def _eval() -> ConfigDict:
     c = ConfigDict()
     c.every_rounds = 1  # rounds between the cheap evaluations
     c.round_rows = 500  # test rows of a cheap evaluation
+    c.checkpoint = "best"  # of the final figures: best (by valid_nll_nats) or last
     c.draws = 2  # repeats of the 10 noise levels per test row at the end
     c.num_exact = 32  # test rows of the exact chain rule
     c.num_samples = 1000  # generated rows for sample_fid

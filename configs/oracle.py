@@ -12,5 +12,5 @@ from configs import base
 def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "oracle"
-    config.data.missingness.rate = 0.0
+    config.data.complete = True
     return config

@@ -104,14 +104,10 @@ def kl_consistency(
     return _mean_over(kl_divergence(logp, logq), z_s == mask)
 
 
-def martingale_defect(
-    logits_s1: Logits,
-    logits_s2: Logits,
-    logits_t: Logits,
-    masked: Positions,
-    stop: Side,
-) -> Float[Array, ""]:
-    """Mean over `masked` of `<p(z_s1) - p(z_t), p(z_s2) - p(z_t)>`.
+def martingale_products(
+    logits_s1: Logits, logits_s2: Logits, logits_t: Logits, stop: Side
+) -> Float[Array, "B L"]:
+    """`<p(z_s1) - p(z_t), p(z_s2) - p(z_t)>` of each token.
 
     Its expectation over two independent draws of `z_s` from `p(z_s | z_t)` is
     `|| E p(.|z_s) - p(.|z_t) ||^2`: zero exactly for a consistent model, while one
@@ -120,7 +116,7 @@ def martingale_defect(
     p_t = _stop(jax.nn.softmax(logits_t), stop, "noisier")
     p_1 = _stop(jax.nn.softmax(logits_s1), stop, "cleaner")
     p_2 = _stop(jax.nn.softmax(logits_s2), stop, "cleaner")
-    return _mean_over(jnp.sum((p_1 - p_t) * (p_2 - p_t), axis=-1), masked)
+    return jnp.sum((p_1 - p_t) * (p_2 - p_t), axis=-1)
 
 
 def consistency_loss(
@@ -160,6 +156,7 @@ def consistency_loss(
         return absorbing.reverse_step(u, z_t, values, chance, mask)
 
     z_1, z_2 = cleaner(k_1), cleaner(k_2)
-    return martingale_defect(
-        denoise(z_1), denoise(z_2), logits_t, z_1 == mask, settings.stop
+    products = martingale_products(
+        denoise(z_1), denoise(z_2), logits_t, settings.stop
     )
+    return _mean_over(products, z_1 == mask)

@@ -1,0 +1,1 @@
+"""Figures with standard errors: each evaluator yields `(name, value)`."""

@@ -47,7 +47,7 @@ def dataset(config: ConfigDict) -> Dataset:
             tokens, threshold=tokenizer.threshold, num_values=tokenizer.num_values
         )),
         num_train=c.num_train, num_test=c.num_test, num_valid=c.num_valid,
-        side=c.side, seed=c.seed,
+        side=c.side, seed=c.seed, complete=c.complete,
     )  # fmt: skip
 
 

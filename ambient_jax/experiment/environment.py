@@ -1,5 +1,6 @@
 """What a result was made with: versions, revision, memory, and the compilation cache."""
 
+import logging
 import os
 import platform
 import resource
@@ -43,6 +44,14 @@ def peak_memory_mib() -> float:
         return stats["peak_bytes_in_use"] / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def quiet_libraries() -> None:
+    """Notes of the libraries are not for a user. Orbax warns through absl of every
+    checkpoint that has no score, which here is meant so."""
+    for name in ("jax", "matplotlib"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 def use_compilation_cache() -> None:

@@ -64,6 +64,10 @@ class Workdir:
             )
         return known
 
+    def data(self) -> dict[str, Any]:
+        """What the run was trained on: `describe_data`."""
+        return self._read("data.json") or {}
+
     def release(self) -> None:
         """Lets another process use the folder."""
         if self._lock is not None:

@@ -159,7 +159,7 @@ class Trainer:
         for index in range(position.index, plan.steps_per_round):
             batch = self._batch(progress.completions, order[index])
             with jax.transfer_guard("disallow"):
-                progress.state = self._step(progress.state, batch, self._key)
+                progress.state, _ = self._step(progress.state, batch, self._key)
             window.steps += 1
             _move(progress, index=index + 1)
             if (index + 1) % plan.log_every == 0 or index + 1 == plan.steps_per_round:

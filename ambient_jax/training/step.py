@@ -6,13 +6,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
+from jaxtyping import Array, Float
 
 from ambient_jax.training import mesh as meshes
 from ambient_jax.training.objective import Batch, Objective
 from ambient_jax.training.state import TrainState
 from ambient_jax.types import Denoiser, RootKey
 
-TrainStep = Callable[[TrainState, Batch, RootKey], TrainState]
+Metrics = dict[str, Float[Array, ""]]
+TrainStep = Callable[[TrainState, Batch, RootKey], tuple[TrainState, Metrics]]
 
 
 def make_optimizer(
@@ -39,11 +41,12 @@ def train_step(
     objective: Objective,
     optimizer: optax.GradientTransformation,
     ema_decay: float,
-) -> TrainState:
+) -> tuple[TrainState, Metrics]:
     """One step: loss, gradient, update, moving average, metric sums. Pure.
 
     `key` is the run's; the step's own is `fold_in(key, state.step)`, so that a resumed
-    run draws what it would have drawn.
+    run draws what it would have drawn. The metrics are those of this step; their sums
+    stay in the state, so that the loop need not fetch them.
     """
 
     def loss_fn(params):
@@ -57,7 +60,7 @@ def train_step(
     decay = jnp.minimum(ema_decay, (1.0 + step) / (10.0 + step))
     metrics = parts | {"grad_norm": optax.global_norm(grads), "count": jnp.ones(())}
     good = jnp.isfinite(loss) | (state.bad_step >= 0)
-    return TrainState(
+    new = TrainState(
         step=state.step + 1,
         params=params,
         ema=optax.incremental_update(params, state.ema, 1.0 - decay),
@@ -65,6 +68,7 @@ def train_step(
         sums={name: total + metrics.get(name, 0.0) for name, total in state.sums.items()},
         bad_step=jnp.where(good, state.bad_step, state.step),
     )
+    return new, metrics
 
 
 def compile_train_step(
@@ -77,7 +81,7 @@ def compile_train_step(
 ) -> TrainStep:
     """`train_step` jitted over the mesh; the state is donated and replicated."""
 
-    def step(state: TrainState, batch: Batch, key: RootKey) -> TrainState:
+    def step(state: TrainState, batch: Batch, key: RootKey):
         return train_step(
             state, batch, key, denoiser=denoiser, objective=objective,
             optimizer=optimizer, ema_decay=ema_decay,
@@ -87,6 +91,6 @@ def compile_train_step(
     return jax.jit(
         step,
         in_shardings=(whole, split, whole),
-        out_shardings=whole,
+        out_shardings=(whole, whole),
         donate_argnames="state",
     )

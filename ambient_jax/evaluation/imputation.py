@@ -1,0 +1,38 @@
+"""How well hidden cells are filled in."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ambient_jax.data.dataset import HeldOut
+from ambient_jax.evaluation import estimate
+from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.types import Params, RootKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imputation:
+    """`test_imputation_accuracy` of the most probable value of each hidden cell, and
+    `test_imputation_rmse` of its posterior mean (grey levels in [0, 1]).
+
+    Attributes:
+      held_out: complete test rows and what is shown of them.
+    """
+
+    compiled: Compiled
+    held_out: HeldOut
+
+    def __call__(self, params: Params, key: RootKey) -> Figures:
+        truth, hidden = self.held_out.test, ~self.held_out.test_observed
+        if not hidden.any():
+            return
+        mode, mean = self.compiled.marginals(params, key, self.held_out.shown)
+        top = self.held_out.mask - 1
+        cells = hidden.sum(axis=1).astype(float)
+        right = ((mode == truth) & hidden).sum(axis=1).astype(float)
+        error = (((mean - truth) / top) ** 2 * hidden).sum(axis=1)
+        yield from estimate.ratio("test_imputation_accuracy", right, cells)
+        yield from estimate.ratio(
+            "test_imputation_rmse", error, cells, lambda mse: float(np.sqrt(mse))
+        )

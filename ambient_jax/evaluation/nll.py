@@ -1,0 +1,75 @@
+"""Negative log-likelihood evaluators, in nats per row."""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from ambient_jax.evaluation import estimate
+from ambient_jax.evaluation.compiled import LEVELS, Compiled
+from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.types import Params, RootKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nll:
+    """ELBO of the scored cells given the others (`diffusion.likelihood`).
+
+    Attributes:
+      name: e.g. `test_nll_nats`.
+      x: `[N, L]` rows, known wherever scored.
+      scored: `[N, L]` bool. All True: generation; the hidden cells: imputation.
+      draws: repeats of the ten noise levels.
+      by_t: also yield `test_nll_by_t/0.05` ... under this prefix.
+    """
+
+    compiled: Compiled
+    name: str
+    x: np.ndarray
+    scored: np.ndarray
+    draws: int = 1
+    by_t: str | None = None
+
+    def __call__(self, params: Params, key: RootKey) -> Figures:
+        some = self.scored.any(axis=1)  # a row with nothing to score says nothing
+        if not some.any():
+            return
+        x, scored = self.x[some], self.scored[some]
+        levels = np.mean(
+            [
+                self.compiled.elbo(params, jax.random.fold_in(key, d), x, scored)
+                for d in range(self.draws)
+            ],
+            axis=0,
+        )
+        yield from estimate.mean(self.name, levels.mean(axis=1))
+        if self.by_t:
+            for k, nats in enumerate(levels.mean(axis=0)):
+                yield f"{self.by_t}/{(k + 0.5) / LEVELS:.2f}", float(nats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactNll:
+    """Chain rule in one random order per row: the second opinion, L passes."""
+
+    compiled: Compiled
+    name: str
+    x: np.ndarray
+
+    def __call__(self, params: Params, key: RootKey) -> Figures:
+        everything = np.ones(self.x.shape, bool)
+        nats = self.compiled.chain_rule(params, key, self.x, everything)
+        yield from estimate.mean(self.name, nats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsistencyGap:
+    """`consistency_gap`: see `compiled.consistency_defect`."""
+
+    compiled: Compiled
+    x: np.ndarray
+
+    def __call__(self, params: Params, key: RootKey) -> Figures:
+        yield from estimate.mean(
+            "consistency_gap", self.compiled.defect(params, key, self.x)
+        )

@@ -1,0 +1,163 @@
+"""All figures of a run: the cheap ones along the way, the full set at its end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from ambient_jax.data.dataset import Dataset
+from ambient_jax.evaluation import classifier, samples
+from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.evaluation.imputation import Imputation
+from ambient_jax.evaluation.nll import ConsistencyGap, ExactNll, Nll
+from ambient_jax.types import Params, RootKey
+
+Evaluator = Callable[[Params, RootKey], Figures]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Builds and runs the evaluators that apply to a data set.
+
+    Attributes:
+      round_rows: rows of each cheap figure.
+      draws: repeats of the noise levels in the final likelihoods.
+      num_exact: test rows of the exact chain rule; 0 leaves it out.
+      num_samples: generated rows for the Frechet distance; 0 leaves it out.
+      cache: file for the trained classifier.
+    """
+
+    compiled: Compiled
+    dataset: Dataset
+    round_rows: int
+    draws: int
+    num_exact: int
+    num_samples: int
+    cache: Path
+
+    @property
+    def left_out(self) -> list[str]:
+        """One line per group of figures that the data do not allow."""
+        held_out, lines = self.dataset.held_out, []
+        if held_out is None:
+            lines.append("test_*: there are no test rows (x_test)")
+        elif not held_out.complete:
+            lines.append(
+                "test_nll_*, test_imputation_*: the test rows have holes, so the truth "
+                "behind them is not known; give a complete x_test"
+            )
+        if not self._labelled:
+            lines.append(
+                "sample_fid, sample_class_entropy, imputed_classifier_accuracy: they "
+                "need labels and complete training rows to train a classifier on"
+            )
+        return lines
+
+    def cheap(
+        self, params: Params, completions: np.ndarray, key: RootKey
+    ) -> dict[str, float]:
+        """Figures for a point of a curve. No sampling."""
+        rows, figures = slice(self.round_rows), {}
+        for number, evaluator in enumerate(
+            self._likelihoods(rows, completions, draws=1)
+        ):
+            figures |= evaluator(params, jax.random.fold_in(key, number))
+        return figures
+
+    def full(
+        self, params: Params, completions: np.ndarray, key: RootKey
+    ) -> dict[str, float]:
+        """Every figure that applies, on all rows."""
+        evaluators = self._likelihoods(slice(None), completions, self.draws)
+        held_out = self.dataset.held_out
+        if held_out is not None and held_out.complete:
+            evaluators.append(
+                Nll(
+                    compiled=self.compiled, name="test_imputation_nll_nats",
+                    x=held_out.test, scored=~held_out.test_observed, draws=self.draws,
+                )
+            )  # fmt: skip
+            if self.num_exact:
+                evaluators.append(
+                    ExactNll(
+                        compiled=self.compiled, name="test_nll_exact_nats",
+                        x=held_out.test[: self.num_exact],
+                    )
+                )  # fmt: skip
+        if self._labelled:
+            evaluators.append(self._sampled)
+        figures: dict[str, float] = {}
+        for number, evaluator in enumerate(evaluators):
+            figures |= evaluator(params, jax.random.fold_in(key, number))
+        return figures
+
+    def _likelihoods(
+        self, rows: slice, completions: np.ndarray, draws: int
+    ) -> list[Evaluator]:
+        compiled, held_out = self.compiled, self.dataset.held_out
+        valid = self.dataset.valid
+        found: list[Evaluator] = [
+            Nll(
+                compiled=compiled, name="valid_nll_nats", x=valid.tokens,
+                scored=valid.observed, draws=max(draws, 2),
+            )
+        ]  # fmt: skip
+        whole = held_out is not None and held_out.complete
+        gap_rows = held_out.test if whole else valid.tokens
+        found.append(ConsistencyGap(compiled=compiled, x=gap_rows[rows][:1000]))
+        if whole:
+            test = held_out.test[rows]
+            found.append(
+                Nll(
+                    compiled=compiled, name="test_nll_nats", x=test,
+                    scored=np.ones(test.shape, bool), draws=draws, by_t="test_nll_by_t",
+                )
+            )  # fmt: skip
+            found.append(Imputation(compiled=compiled, held_out=held_out))
+        if (completions < self.dataset.train.mask).all():
+            own = completions[: min(self.round_rows, 1000)]
+            found.append(
+                Nll(
+                    compiled=compiled, name="completion_nll_nats", x=own,
+                    scored=np.ones(own.shape, bool), draws=draws,
+                )
+            )  # fmt: skip
+        return found
+
+    @property
+    def _labelled(self) -> bool:
+        held_out = self.dataset.held_out
+        return (
+            self.num_samples > 1
+            and held_out is not None
+            and held_out.complete
+            and held_out.reference is not None
+            and held_out.test_labels is not None
+        )
+
+    @cached_property
+    def _classifier(self) -> classifier.TrainedClassifier:
+        return classifier.load_or_train(
+            self.dataset.held_out, self.dataset.train.shape, self.compiled.mesh,
+            self.compiled.batch_size, self.cache,
+        )  # fmt: skip
+
+    def _sampled(self, params: Params, key: RootKey) -> Figures:
+        held_out, compiled = self.dataset.held_out, self.compiled
+        generate, complete = jax.random.split(key)
+        z = np.full((self.num_samples, held_out.test.shape[1]), held_out.mask, np.int32)
+        labels = held_out.reference_labels
+        judge = samples.Samples(
+            classify=self._classifier, test=held_out.test,
+            reference=held_out.reference, num_classes=int(labels.max()) + 1,
+        )  # fmt: skip
+        yield from judge(compiled.draw(params, generate, z))
+        rows = slice(self.num_samples)
+        completed = compiled.draw(params, complete, held_out.shown[rows])
+        yield from samples.imputed_accuracy(
+            self._classifier, completed, held_out.test_labels[rows]
+        )

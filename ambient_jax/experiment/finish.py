@@ -1,0 +1,104 @@
+"""The end of a run: final figures, pictures, summary and report."""
+
+import csv
+import json
+import statistics
+import time
+from typing import Any
+
+
+from ambient_jax.errors import UserError
+from ambient_jax.experiment import environment
+from ambient_jax.experiment.setup import Setup
+from ambient_jax.experiment.workdir import Workdir, describe_data
+from ambient_jax.files import write_json, write_npz
+from ambient_jax.report.page import write_report
+from ambient_jax.training import keys
+from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.mesh import device_name
+from ambient_jax.training.progress import Progress
+
+
+def finish(
+    setup: Setup, workdir: Workdir, checkpoints: Checkpoints, last: Progress
+) -> dict[str, Any]:
+    """Evaluates the final (by default the best) checkpoint and writes all files."""
+    clock = time.perf_counter()
+    print("final figures ...", flush=True)
+    progress = setup.final(checkpoints, last)
+    params, seed = setup.params(progress), setup.config.seed
+    key = keys.derive(seed, keys.Purpose.EVALUATION, 1)
+    figures = setup.suite.full(params, progress.completions, key)
+    drawn = setup.gallery(
+        params, progress.completions, keys.derive(seed, keys.Purpose.PICTURES)
+    )
+    write_npz(workdir / "pictures.npz", drawn)
+    summary = _summary(setup, workdir, figures)
+    summary["checkpoint_step"] = int(progress.state.step)
+    summary["wall_s"] = last.position.seconds + time.perf_counter() - clock
+    write_json(workdir / "summary.json", summary)
+    write_report(workdir.path)
+    _show(summary)
+    print(f"report: {workdir / 'report.html'}", flush=True)
+    return summary
+
+
+def _summary(
+    setup: Setup, workdir: Workdir, figures: dict[str, float]
+) -> dict[str, Any]:
+    prefix = "test_nll_by_t/"
+    by_t = {k.removeprefix(prefix): v for k, v in figures.items() if prefix in k}
+    flat = {k: v for k, v in figures.items() if prefix not in k}
+    nested = {"test_nll_by_t": by_t} if by_t else {}
+    return {
+        **flat,
+        **nested,
+        **_rates(workdir),
+        "observed_share": setup.dataset.observed_share,
+        "peak_memory_mib": environment.peak_memory_mib(),
+        "left_out": setup.suite.left_out,
+        "data": describe_data(setup.dataset),
+        "seed": setup.config.seed,
+        "device": device_name(setup.mesh),
+        "versions": environment.versions(),
+        "git_revision": environment.git_revision(),
+        "config": json.loads(json.dumps(setup.config.to_dict())),
+    }
+
+
+def _rates(workdir: Workdir) -> dict[str, float]:
+    """Median rates over the run: the first window holds the compilation."""
+    found: dict[str, list[float]] = {}
+    with (workdir / "metrics.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            if row["name"].endswith("_items_per_s"):
+                found.setdefault(row["name"], []).append(float(row["value"]))
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def _show(summary: dict[str, Any]) -> None:
+    """The figures that people ask for first, one per line."""
+    for name in SHOWN:
+        if name in summary:
+            error = summary.get(f"{name}_se")
+            spread = f" +- {error:.3g}" if error is not None else ""
+            print(f"  {name:32} {summary[name]:.4g}{spread}")
+
+
+def evaluate(setup: Setup, workdir: Workdir, checkpoints: Checkpoints) -> None:
+    """`--mode=evaluate`: rewrites the figures from the checkpoints."""
+    start = setup.trainer.start()
+    last = checkpoints.restore(start)
+    if last is None:
+        raise UserError(f"{workdir.path} holds no checkpoint yet; train first")
+    finish(setup, workdir, checkpoints, last)
+
+
+SHOWN = (
+    "test_nll_nats", "test_nll_exact_nats", "test_imputation_nll_nats",
+    "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
+    "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",
+    "completion_nll_nats", "consistency_gap", "train_items_per_s", "estep_items_per_s",
+    "peak_memory_mib", "wall_s",
+)  # fmt: skip
+

@@ -1,0 +1,123 @@
+"""What `launch.py` hands over to: one function per `--mode`, and `--compare`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from ambient_jax.data.npz import read_npz
+from ambient_jax.errors import UserError
+from ambient_jax.experiment import build, environment, finish, setup, train
+from ambient_jax.experiment.workdir import Workdir, differences
+from ambient_jax.files import write_npz
+from ambient_jax.model import Model
+from ambient_jax.report.comparison import write_comparison
+from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.restore import restore_params
+
+
+def run(flags: Any) -> None:
+    """Runs the mode that the flags ask for.
+
+    Raises:
+      UserError: something in the flags or the files cannot be used.
+    """
+    environment.quiet_libraries()
+    environment.use_compilation_cache()
+    if flags.compare:
+        folders = [Path(folder) for folder in flags.compare]
+        print(f"report: {write_comparison(folders, _compare_output(flags))}")
+        return
+    if not flags.workdir:
+        raise UserError("no --workdir; give the folder of the run: --workdir=FOLDER")
+    workdir = Workdir(flags.workdir)
+    if flags.mode == "train":
+        if flags.config is None:
+            raise UserError(
+                "no --config; for example --config=configs/em_consistency.py:digits"
+            )
+        sys.exit(train.train(flags.config, workdir))
+    config = ConfigDict(workdir.config())
+    _refuse_other_config(flags, workdir, config)
+    {"sample": _sample, "impute": _impute, "evaluate": _evaluate}[flags.mode](
+        flags, workdir, config
+    )
+
+
+def _evaluate(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+    made = setup.make(config, workdir / "classifier.npz")
+    workdir.claim(config.to_dict(), made.dataset)
+    checkpoints = Checkpoints(workdir.checkpoints, config.checkpoint.keep)
+    finish.evaluate(made, workdir, checkpoints)
+    checkpoints.close()
+
+
+def _sample(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+    output = _output(flags)
+    rows = load_model(workdir, config).sample(flags.num, seed=flags.seed)
+    write_npz(output, {"x": rows})
+    print(f"{len(rows)} samples: {output}")
+
+
+def _impute(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+    if not flags.input:
+        raise UserError("no --input; give an .npz with `x`, -1 in the missing cells")
+    output, rows = _output(flags), read_npz(flags.input).x
+    model = load_model(workdir, config)
+    model.tokens(rows)  # refuses another shape before any work
+    if flags.statistic == "mean":
+        write_npz(output, {"mean": model.posterior_mean(rows)})
+    else:
+        drawn = model.impute(rows, num_draws=flags.num_draws, seed=flags.seed)
+        write_npz(output, {"draws": drawn.astype(np.min_scalar_type(drawn.max()))})
+    print(f"{len(rows)} rows completed: {output}")
+
+
+def load_model(workdir: Workdir, config: ConfigDict) -> Model:
+    """The final model of a run, without its data."""
+    data = workdir.data()
+    shape, values = tuple(data["shape"]), data["num_values"]
+    network = build.denoiser(config, shape, values)
+    params = restore_params(
+        workdir.checkpoints, network, build.optimizer(config), data["rows"],
+        best=setup.which_checkpoint(config) == "best", ema=config.em.use_ema,
+    )  # fmt: skip
+    return Model(
+        denoiser=network, params=params, shape=shape, sampler=build.sampler(config)
+    )
+
+
+def _output(flags: Any) -> Path:
+    if not flags.output:
+        raise UserError(f"no --output; --mode={flags.mode} writes its rows to an .npz")
+    path = Path(flags.output).expanduser()
+    if path.suffix != ".npz":
+        raise UserError(f"--output={flags.output} must end in .npz")
+    if path.exists() and not flags.overwrite:
+        raise UserError(f"{path} exists; give another --output, or --overwrite")
+    if not path.parent.is_dir():
+        raise UserError(f"the folder of --output={flags.output} does not exist")
+    return path
+
+
+def _compare_output(flags: Any) -> Path:
+    if not flags.output:
+        raise UserError("no --output; --compare writes an .html: --output=compare.html")
+    path = Path(flags.output).expanduser()
+    if path.suffix != ".html":
+        raise UserError(f"--output={flags.output} must end in .html")
+    return path
+
+
+def _refuse_other_config(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+    if flags.config is None:
+        return
+    changes = differences(config.to_dict(), flags.config.to_dict())
+    if changes:
+        field, (old, new) = next(iter(changes.items()))
+        raise UserError(
+            f"{workdir.path} was trained with another config ({field}: {old!r}, not "
+            f"{new!r}); leave --config out, it is read from there"
+        )

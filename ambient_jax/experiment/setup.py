@@ -1,0 +1,94 @@
+"""The objects of one run, built from its config before anything is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from ambient_jax.data.dataset import Dataset
+from ambient_jax.errors import UserError
+from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.evaluation.pictures import Gallery
+from ambient_jax.evaluation.suite import Suite
+from ambient_jax.experiment import build
+from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.em import Trainer
+from ambient_jax.training.mesh import make_mesh
+from ambient_jax.training.progress import Progress
+from ambient_jax.types import Params
+
+GALLERY_BATCH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A run ready to start.
+
+    Attributes:
+      which: the checkpoint that final figures use, `best` or `last`.
+    """
+
+    config: ConfigDict
+    mesh: Mesh
+    dataset: Dataset
+    trainer: Trainer
+    suite: Suite
+    gallery: Gallery
+    which: str
+
+    def final(self, checkpoints: Checkpoints, last: Progress) -> Progress:
+        """The progress that the final figures are taken from."""
+        best = checkpoints.restore_best(last) if self.which == "best" else None
+        return best or last
+
+    def params(self, progress: Progress) -> Params:
+        """The parameters that draw and score."""
+        return self.trainer.sampling_params(progress)
+
+
+def make(config: ConfigDict, cache: Path) -> Setup:
+    """Loads the data and builds everything. Writes nothing.
+
+    Raises:
+      UserError: a field or the data are not usable.
+    """
+    mesh, dataset = make_mesh(), build.dataset(config)
+    train, e = dataset.train, config.eval
+    network = build.denoiser(config, train.shape, train.num_values)
+    trainer = Trainer(
+        network, train, build.objective(config, train.tokens.shape[1]),
+        build.estep(config), build.plan(config), build.optimizer(config), mesh,
+    )  # fmt: skip
+    sampler = build.sampler(config)
+    small = GALLERY_BATCH * mesh.size
+    return Setup(
+        config=config, mesh=mesh, dataset=dataset, trainer=trainer,
+        suite=Suite(
+            compiled=Compiled(network, mesh, config.train.estep_batch_size, sampler),
+            dataset=dataset, round_rows=e.round_rows, draws=e.draws,
+            num_exact=e.num_exact, num_samples=e.num_samples, cache=cache,
+        ),
+        gallery=Gallery(
+            compiled=Compiled(network, mesh, small, sampler), dataset=dataset
+        ),
+        which=which_checkpoint(config),
+    )  # fmt: skip
+
+
+def which_checkpoint(config: ConfigDict) -> str:
+    """`config.eval.checkpoint`, checked."""
+    return build.choose(
+        "eval.checkpoint", {"best": "best", "last": "last"}, config.eval.checkpoint
+    )
+
+
+def check_network(setup: Setup) -> int:
+    """Number of parameters; what the network refuses is the user's to mend."""
+    try:
+        shapes = jax.eval_shape(setup.trainer.denoiser.init, jax.random.key(0))
+    except (ValueError, TypeError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise UserError(f"config.network: {line}") from error
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))

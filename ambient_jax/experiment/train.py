@@ -1,0 +1,120 @@
+"""`--mode=train`: from a config to a finished workdir, through any number of kills."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+import jax
+from ml_collections import ConfigDict
+
+from ambient_jax.experiment import finish
+from ambient_jax.experiment.hooks import RunHooks
+from ambient_jax.experiment.setup import Setup, check_network, make
+from ambient_jax.experiment.signals import StopRequest
+from ambient_jax.experiment.workdir import Workdir
+from ambient_jax.files import write_npz
+from ambient_jax.report.tensorboard import TensorBoard
+from ambient_jax.training import keys
+from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.em import Interrupted
+from ambient_jax.training.mesh import describe
+from ambient_jax.training.progress import Progress
+from ambient_jax.training.recorder import Recorder
+
+
+def train(config: ConfigDict, workdir: Workdir) -> int:
+    """Trains, or goes on; returns the exit code (128 + signal when asked to stop)."""
+    setup = make(config, workdir / "classifier.npz")
+    size = check_network(setup)
+    found = workdir.claim(config.to_dict(), setup.dataset)
+    _introduce(setup, workdir, size)
+    if not found:
+        save_missingness(setup, workdir)
+    checkpoints = Checkpoints(workdir.checkpoints, config.checkpoint.keep)
+    start = setup.trainer.start()
+    progress = checkpoints.restore(start) or start
+    if found and progress is not start:
+        where = progress.position
+        print(f"going on from round {where.round + 1}, {where.phase} {where.index}")
+    if where_done(progress) and (workdir / "summary.json").exists():
+        print(f"this run is finished; see {workdir / 'report.html'}")
+        return 0
+    with StopRequest() as stop:
+        with _hooks(setup, workdir, checkpoints, progress, stop) as hooks:
+            try:
+                setup.trainer.run(progress, hooks)
+            except Interrupted:
+                checkpoints.close()
+                print("saved; the same command goes on from here")
+                return 128 + (stop.number or 0)
+            checkpoints.wait()
+    finish.finish(setup, workdir, checkpoints, progress)
+    checkpoints.close()
+    return 0
+
+
+def where_done(progress: Progress) -> bool:
+    """Whether all rounds are done."""
+    return progress.position.phase == "done"
+
+
+@contextlib.contextmanager
+def _hooks(
+    setup: Setup, workdir: Workdir, checkpoints: Checkpoints, progress: Progress,
+    stop: StopRequest,
+) -> Iterator[RunHooks]:  # fmt: skip
+    seed, config = setup.config.seed, setup.config
+    evaluation_key = keys.derive(seed, keys.Purpose.EVALUATION)
+
+    def figures(now: Progress) -> dict[str, float]:
+        params = setup.params(now)
+        return setup.suite.cheap(params, now.completions, evaluation_key)
+
+    def pictures(now: Progress, board: TensorBoard) -> None:
+        key = keys.derive(seed, keys.Purpose.PICTURES)
+        drawn = setup.gallery(setup.params(now), now.completions, key)
+        board.pictures(int(now.state.step), drawn)
+
+    position = progress.position
+    recorder = Recorder(workdir / "metrics.csv", position.metric_rows)
+    board = TensorBoard(workdir / "tb", int(progress.state.step))
+    try:
+        yield RunHooks(
+            recorder=recorder, checkpoints=checkpoints, tensorboard=board, stop=stop,
+            figures=figures, pictures=pictures, rounds=config.train.rounds,
+            every_rounds=config.eval.every_rounds, seconds_before=position.seconds,
+        )  # fmt: skip
+    finally:
+        recorder.close()
+        board.close()
+
+
+def save_missingness(setup: Setup, workdir: Workdir) -> None:
+    """`missingness.npz`: what was observed, `[N, *shape]` booleans."""
+    data = setup.dataset
+    shape = data.train.shape
+    arrays = {
+        "train_observed": data.train.observed,
+        "valid_observed": data.valid.observed,
+    }
+    if data.held_out is not None:
+        arrays["test_observed"] = data.held_out.test_observed
+    shaped = {k: v.reshape(len(v), *shape) for k, v in arrays.items()}
+    write_npz(workdir / "missingness.npz", shaped)
+
+
+def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
+    data, c = setup.dataset, setup.config
+    shape = "x".join(map(str, data.train.shape))
+    tests = len(data.held_out.test) if data.held_out else 0
+    print(f"{c.name} on {describe(setup.mesh)}, JAX {jax.__version__} -> {workdir.path}")
+    print(
+        f"data {data.name}: {len(data.train)} + {len(data.valid)} + {tests} rows "
+        f"(train + valid + test) of {shape} tokens, {data.train.num_values} values; "
+        f"{data.observed_share:.1%} of the training cells are observed"
+    )
+    steps = c.train.rounds * c.train.steps_per_round
+    print(f"network: {size:,} parameters; {c.train.rounds} rounds, {steps} steps")
+    for line in setup.suite.left_out:
+        print(f"left out: {line}")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""What a person looks at: pictures, curves, the run's page, comparisons."""

@@ -1,0 +1,63 @@
+"""Several finished runs beside each other on one page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ambient_jax.errors import UserError
+from ambient_jax.files import write_text
+from ambient_jax.report import figures
+from ambient_jax.report.page import CURVES, FIGURES, embed, flat_config, render
+from ambient_jax.report.record import Record, read_record
+
+
+def write_comparison(folders: Sequence[Path], output: Path) -> Path:
+    """Writes the page `output` that compares the runs of `folders`.
+
+    Raises:
+      UserError: a folder holds no finished run, or `output` cannot be written.
+    """
+    records = _labelled([read_record(folder) for folder in folders])
+    runs = {label: record.curves for label, record in records.items()}
+    summaries = {label: record.summary for label, record in records.items()}
+    images = {
+        "curves": embed(figures.curves(runs, CURVES), None, "curves"),
+        "nll_by_t": embed(figures.nll_by_t(summaries), None, "nll_by_t"),
+    }
+    galleries = {
+        label: {
+            "samples": embed(figures.samples(record), None, "samples"),
+            "completions": embed(figures.completions(record, _which(record)), None, ""),
+        }
+        for label, record in records.items()
+    }
+    html = render(
+        "comparison.html", records=records, images=images, galleries=galleries,
+        meanings=FIGURES,
+        present=lambda name: any(record.figure(name) for record in records.values()),
+        differences=config_differences(records),
+    )  # fmt: skip
+    try:
+        write_text(output, html)
+    except OSError as error:
+        raise UserError(f"{output} cannot be written ({error.strerror})") from error
+    return output
+
+
+def config_differences(records: dict[str, Record]) -> list[tuple[str, list[object]]]:
+    """Fields in which the configs differ, each with its value in every run."""
+    flat = [dict(flat_config(r.summary["config"])) for r in records.values()]
+    names = {name: None for config in flat for name in config}
+    lines = [(name, [config.get(name, "") for config in flat]) for name in names]
+    return [(n, values) for n, values in lines if any(v != values[0] for v in values)]
+
+
+def _labelled(records: list[Record]) -> dict[str, Record]:
+    """Config names where they tell the runs apart, else folder names with them."""
+    names = [record.name for record in records]
+    if len(set(names)) == len(names):
+        return dict(zip(names, records, strict=True))
+    return {f"{r.path.parent.name}/{r.path.name}": r for r in records}
+
+
+def _which(record: Record) -> str:
+    return "test" if "test_observed" in record.pictures else "train"

@@ -1,0 +1,97 @@
+"""report.html of one run: self-contained, readable offline; its PNGs beside it."""
+
+import base64
+import io
+from pathlib import Path
+
+import jinja2
+from matplotlib.figure import Figure
+
+from ambient_jax.files import write_bytes, write_text
+from ambient_jax.report import figures
+from ambient_jax.report.record import Record, read_record
+
+CURVES = (
+    "test_nll_nats", "valid_nll_nats", "completion_nll_nats", "easy_loss",
+    "test_imputation_accuracy", "consistency_gap", "consistency_loss", "grad_norm",
+    "train_items_per_s",
+)  # fmt: skip
+
+FIGURES = {
+    "test_nll_nats": "negative ELBO of complete test rows, nats per row",
+    "test_nll_exact_nats": "the same by the chain rule in random orders (a subset)",
+    "test_imputation_nll_nats": "negative ELBO of the hidden cells given the shown ones",
+    "test_imputation_accuracy": "most probable value of a hidden cell is the true one",
+    "test_imputation_rmse": "of the posterior mean; grey levels in [0, 1]",
+    "imputed_classifier_accuracy": "class of a completed test row",
+    "sample_fid": "Fréchet distance of samples to test rows, classifier features",
+    "data_fid": "the same for real rows: the floor",
+    "sample_class_entropy": "nats, of the classes among the samples",
+    "classifier_accuracy": "of that classifier on complete test rows",
+    "valid_nll_nats": "negative ELBO of the observed cells of held-out rows",
+    "completion_nll_nats": "the model's own NLL of its completed training rows; when it "
+    "rises away from the test NLL, the EM is drifting",
+    "consistency_gap": "squared defect of E p(.|z_s) = p(.|z_t); 0 for one joint",
+    "observed_share": "of the training cells",
+    "train_items_per_s": "rows through train steps",
+    "estep_items_per_s": "rows through the E-step",
+    "peak_memory_mib": "of the device, or of the process on a CPU",
+    "wall_s": "seconds, over all starts",
+}
+"""What each figure of the summary means."""
+
+
+def write_report(folder: Path) -> Path:
+    """Writes `report.html` and the PNGs of a finished run; returns the page's path.
+
+    Raises:
+      UserError: the folder holds no finished run.
+    """
+    record = read_record(folder)
+    html = render("run.html", record=record, images=_images(record), meanings=FIGURES,
+                  lines=flat_config(record.summary["config"]))  # fmt: skip
+    write_text(folder / "report.html", html)
+    return folder / "report.html"
+
+
+def _images(record: Record) -> dict[str, str]:
+    made = {
+        "samples": figures.samples(record),
+        "train": figures.completions(record, "train"),
+        "curves": figures.curves({record.name: record.curves}, CURVES),
+    }
+    if "test_observed" in record.pictures:
+        made["test"] = figures.completions(record, "test")
+    if "test_nll_by_t" in record.summary:
+        made["nll_by_t"] = figures.nll_by_t({record.name: record.summary})
+    return {name: embed(figure, record.path, name) for name, figure in made.items()}
+
+
+def embed(figure: Figure, folder: Path | None, name: str) -> str:
+    """The figure as a `data:` address; written to `folder/name.png` as well."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, facecolor="white")
+    if folder is not None:
+        write_bytes(folder / f"{name}.png", buffer.getvalue())
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def render(template: str, **values: object) -> str:
+    """A page from `report/templates`."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("ambient_jax.report"),
+        autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(template).render(**values)
+
+
+def flat_config(config: dict, prefix: str = "") -> list[tuple[str, object]]:
+    """`[("data.source", "digits"), ...]`."""
+    lines: list[tuple[str, object]] = []
+    for key, value in config.items():
+        if isinstance(value, dict):
+            lines += flat_config(value, f"{prefix}{key}.")
+        else:
+            lines.append((prefix + key, value))
+    return lines

@@ -1,0 +1,66 @@
+"""A run's folder as the report reads it; needs no JAX."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ambient_jax.errors import UserError
+
+Curve = tuple[list[float], list[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Everything a finished run left behind.
+
+    Attributes:
+      summary: of summary.json.
+      curves: name -> (steps, values), of metrics.csv.
+      pictures: of pictures.npz.
+    """
+
+    path: Path
+    summary: dict[str, Any]
+    curves: dict[str, Curve]
+    pictures: dict[str, np.ndarray]
+
+    @property
+    def name(self) -> str:
+        """The config's name."""
+        return self.summary["config"]["name"]
+
+    def figure(self, name: str) -> str | None:
+        """`value +- standard error` as text, None where the run has no such figure."""
+        value = self.summary.get(name)
+        if not isinstance(value, int | float):
+            return None
+        error = self.summary.get(f"{name}_se")
+        return f"{value:.4g}" + (f" ± {error:.2g}" if error is not None else "")
+
+
+def read_record(path: Path) -> Record:
+    """Reads a run's folder.
+
+    Raises:
+      UserError: it holds no finished run.
+    """
+    try:
+        summary = json.loads((path / "summary.json").read_text())
+        with np.load(path / "pictures.npz") as archive:
+            pictures = dict(archive.items())
+        curves: dict[str, Curve] = {}
+        with (path / "metrics.csv").open(newline="") as file:
+            for row in csv.DictReader(file):
+                steps, values = curves.setdefault(row["name"], ([], []))
+                steps.append(float(row["step"]))
+                values.append(float(row["value"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path} holds no finished run ({type(error).__name__}: {error}); "
+            "finish it with --mode=train first"
+        ) from error
+    return Record(path=path, summary=summary, curves=curves, pictures=pictures)
