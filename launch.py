@@ -1,6 +1,6 @@
 """Train, sample, impute and evaluate from the command line. See README.md.
 
-    python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
+python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
 """
 
 import sys

@@ -101,8 +101,10 @@ class Model:
                 f"{', '.join(map(str, self.shape))}]"
             )
         if not np.array_equal(rows, np.round(rows)):
-            raise UserError("rows must hold whole numbers: tokens, and -1 where unknown")
-        if rows.size and not (-1 <= rows.min() and rows.max() < values):
+            raise UserError(
+                "rows must hold whole numbers: tokens, and -1 where unknown"
+            )
+        if rows.size and not (rows.min() >= -1 and rows.max() < values):
             raise UserError(
                 f"values must lie in 0..{values - 1} (-1 where unknown); found "
                 f"{rows.min()}..{rows.max()}"

@@ -52,5 +52,3 @@ class Denoiser(Protocol):
 def bind(denoiser: Denoiser, params: Params) -> Denoise:
     """`denoise(z) -> logits` with the parameters fixed."""
     return lambda z: denoiser.apply(params, z)
-
-

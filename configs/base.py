@@ -1,7 +1,7 @@
 """All fields of a run, with what each one means. The other configs change a few.
 
 `get_config(data)` takes what follows the colon of `--config=FILE.py:DATA`:
-`digits`, `mnist` (nothing means this), `binarized_mnist`, or the path of a user's `.npz`.
+`digits`, `mnist` (nothing means this), `binarized_mnist`, or the path of an `.npz`.
 `--config.field=value` on the command line wins over both.
 """
 
@@ -80,7 +80,7 @@ def _consistency() -> ConfigDict:
     c.stop = "cleaner"  # side without gradient: cleaner (published), noisier, none
     c.target = "soft"  # teacher of the kl form: soft, argmax (forcing pixels), sample
     c.gap = 0.1  # distance of the two sides in t, in (0, 1]
-    c.first_round = 0  # round in which its ramp starts
+    c.first_round = placeholder(int)  # start of its ramp; unset: the first E-step
     c.ramp_rounds = 1  # rounds over which its weight grows to full
     return c
 

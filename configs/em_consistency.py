@@ -13,5 +13,4 @@ def get_config(data: str = "mnist") -> ConfigDict:
     config = em_only.get_config(data)
     config.name = "em_consistency"
     config.consistency.update(weight=4.0, form="martingale", stop="noisier")
-    config.consistency.first_round = config.em.first_round
     return config

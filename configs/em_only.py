@@ -1,4 +1,4 @@
-"""EM only: warm chains complete the training rows; the M-step trains on the completions.
+"""EM only: warm chains complete the training rows; the M-step trains on them.
 
 Claim: closes most of the gap between baseline and oracle on dense contexts.
 Command: python launch.py --config=configs/em_only.py:digits --workdir=/tmp/em_only

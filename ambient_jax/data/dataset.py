@@ -43,6 +43,26 @@ class IncompleteData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What a classifier is trained and judged with; evaluation only.
+
+    Attributes:
+      test: `[M]` classes 0..C-1 of the test rows.
+      reference: `[R, L]` complete training rows.
+      reference_labels: `[R]` their classes.
+    """
+
+    test: np.ndarray
+    reference: np.ndarray
+    reference_labels: np.ndarray
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return int(max(self.test.max(), self.reference_labels.max())) + 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeldOut:
     """For evaluation only: complete rows, labels, and the truth behind the holes.
 
@@ -50,19 +70,14 @@ class HeldOut:
       test: `[M, L]` tokens; MASK where the user's own test rows have holes.
       test_observed: `[M, L]` bool, what is shown when test rows are imputed; False
         wherever `test` is MASK.
-      test_labels: `[M]` or None.
-      reference: `[R, L]` complete training rows for the classifier behind the Frechet
-        distance; None without labels.
-      reference_labels: `[R]` or None.
+      labels: for the classifier behind the Frechet distance; None if there are none.
       train_truth: `[N, L]` the complete training rows, or None; for pictures.
     """
 
     test: np.ndarray
     test_observed: np.ndarray
     mask: int
-    test_labels: np.ndarray | None = None
-    reference: np.ndarray | None = None
-    reference_labels: np.ndarray | None = None
+    labels: Labels | None = None
     train_truth: np.ndarray | None = None
 
     @property

@@ -3,7 +3,13 @@
 import numpy as np
 
 from ambient_jax.data import pictures
-from ambient_jax.data.dataset import Dataset, HeldOut, IncompleteData, token_dtype
+from ambient_jax.data.dataset import (
+    Dataset,
+    HeldOut,
+    IncompleteData,
+    Labels,
+    token_dtype,
+)
 from ambient_jax.data.missingness import Missingness
 from ambient_jax.data.npz import Rows, read_npz
 from ambient_jax.data.tokenizer import Tokenizer
@@ -44,10 +50,15 @@ def load_dataset(
             raise UserError("config.data.side applies to picture sets, not to an .npz")
         rows, holes = _own_rows(read_npz(source), num_test, rng)
     else:
-        rows, holes = _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng), 0
+        rows, holes = (
+            _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng),
+            0,
+        )
     rows = _subset(rows, num_train, num_test, rng)
     if holes and complete:
-        raise UserError(f"{source} has missing cells: an oracle cannot be trained on it")
+        raise UserError(
+            f"{source} has missing cells: an oracle cannot be trained on it"
+        )
     return _hidden(source, rows, bool(holes), missingness, num_valid, seed, complete)
 
 
@@ -59,7 +70,9 @@ def _pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
     if source == "binarized_mnist":
         return pictures.binarized_mnist(dir)
     options = ("digits", "mnist", "binarized_mnist", "PATH.npz")
-    raise UserError(f"unknown data {source!r} after the colon{nearest(source, options)}")
+    raise UserError(
+        f"unknown data {source!r} after the colon{nearest(source, options)}"
+    )
 
 
 def _picture_rows(found, side, tokenizer: Tokenizer, rng) -> Rows:
@@ -108,7 +121,9 @@ def _hidden(
 ) -> Dataset:  # fmt: skip
     rng = np.random.default_rng([seed, 1])
     n, mask = len(rows.x), rows.num_values
-    x_test = np.empty((0, *rows.x.shape[1:]), int) if rows.x_test is None else rows.x_test
+    x_test = (
+        np.empty((0, *rows.x.shape[1:]), int) if rows.x_test is None else rows.x_test
+    )
     if holes:
         observed = rows.x >= 0
         patterns = observed[rng.integers(n, size=len(x_test))]
@@ -130,15 +145,20 @@ def _hidden(
         )
 
     truth = None if holes else _flat(rows.x, mask)
-    labelled = truth is not None and rows.y is not None
-    held_out = None if rows.x_test is None else HeldOut(
-        test=_flat(np.where(x_test >= 0, x_test, mask), mask),
-        test_observed=shown.reshape(len(x_test), -1), mask=mask,
-        test_labels=rows.y_test,
-        reference=truth[valid:] if labelled else None,
-        reference_labels=rows.y[valid:] if labelled else None,
-        train_truth=None if truth is None else truth[valid:],
-    )  # fmt: skip
+    labels = None
+    if truth is not None and rows.y is not None and rows.y_test is not None:
+        labels = Labels(
+            test=rows.y_test, reference=truth[valid:], reference_labels=rows.y[valid:]
+        )
+    held_out = None
+    if rows.x_test is not None:
+        held_out = HeldOut(
+            test=_flat(np.where(x_test >= 0, x_test, mask), mask),
+            test_observed=shown.reshape(len(x_test), -1),
+            mask=mask,
+            labels=labels,
+            train_truth=None if truth is None else truth[valid:],
+        )
     return Dataset(
         name=source, train=part(slice(valid, None)), valid=part(slice(valid)),
         held_out=held_out, observed_share=float((tokens[valid:] < mask).mean()),

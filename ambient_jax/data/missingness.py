@@ -115,7 +115,7 @@ class Blocks(_Rated):
         for axis, side in enumerate(sides, start=1):
             windows = np.lib.stride_tricks.sliding_window_view(missing, side, axis)
             missing = windows.any(axis=-1)
-        return ~missing
+        return np.logical_not(missing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,10 +43,14 @@ def read_npz(path: str | Path) -> Rows:
     arrays = _open(path)
     if "x" not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
-        raise UserError(f"{path} has no array `x` (it holds {held}); save rows as x=...")
+        raise UserError(
+            f"{path} has no array `x` (it holds {held}); save rows as x=..."
+        )
     x = _tokens(path, "x", arrays["x"], arrays.get("observed"))
     if not (x >= 0).any():
-        raise UserError(f"{path}: nothing is observed in `x`; there is nothing to learn")
+        raise UserError(
+            f"{path}: nothing is observed in `x`; there is nothing to learn"
+        )
     x_test = None
     if "x_test" in arrays:
         x_test = _tokens(path, "x_test", arrays["x_test"], arrays.get("observed_test"))
@@ -68,14 +72,16 @@ def _open(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UserError(f"{path} is a .npy, not an .npz; use np.savez(path, x=x)")
+                raise UserError(
+                    f"{path} is a .npy, not an .npz; use np.savez(path, x=x)"
+                )
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         line = " ".join(str(error).split())[:120]
         raise UserError(
-            f"{path} cannot be read as an .npz file ({line}); write it anew with np.savez"
+            f"{path} cannot be read as an .npz file ({line}); write it with np.savez"
         ) from error
     except Exception as error:  # a torn member fails in zlib, the header parser, ...
         raise UserError(f"{path} is damaged ({type(error).__name__})") from error
@@ -102,7 +108,9 @@ def _tokens(
         raise UserError(f"{where} has type {x.dtype}; it must hold whole numbers")
     x = x.astype(np.int64)
     if x.min() < -1:
-        raise UserError(f"{where} holds {x.min()}; values are 0..V-1, and -1 if missing")
+        raise UserError(
+            f"{where} holds {x.min()}; values are 0..V-1, and -1 if missing"
+        )
     return x if observed is None else _hide(where, x, observed)
 
 

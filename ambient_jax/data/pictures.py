@@ -4,6 +4,7 @@ import gzip
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def digits(rng: np.random.Generator) -> Pictures:
     """The 1,797 digits of 8x8 pixels inside scikit-learn; 400 of them are the test."""
     from sklearn.datasets import load_digits
 
-    found = load_digits()
+    found: Any = load_digits()
     order = rng.permutation(len(found.images))
     grey = (found.images / 16.0).astype(np.float32)[order]
     labels = found.target[order]
@@ -108,15 +109,17 @@ def binarized_mnist(folder: str | None) -> Pictures:
     place = _folder(folder, "binarized_mnist", "train.mat")
     if place is None:
         raise UserError(
-            "binarized_mnist is read from a folder of train.mat, valid.mat and test.mat;"
-            " give it with --config.data.dir=FOLDER or AMBIENT_DATA_DIR"
+            "binarized_mnist is read from a folder of train.mat, valid.mat, test.mat; "
+            "give it with --config.data.dir=FOLDER or AMBIENT_DATA_DIR"
         )
     parts = {}
     for name in ("train", "valid", "test"):
         try:
             rows = loadmat(place / f"{name}.mat")["X"]
         except (OSError, ValueError, KeyError, NotImplementedError) as error:
-            raise UserError(f"{place / f'{name}.mat'} cannot be read: {error}") from error
+            raise UserError(
+                f"{place / f'{name}.mat'} cannot be read: {error}"
+            ) from error
         parts[name] = rows.reshape(-1, 28, 28).astype(np.float32)
     train = np.concatenate([parts["train"], parts["valid"]])
     return Pictures(train=train, test=parts["test"])

@@ -156,7 +156,5 @@ def consistency_loss(
         return absorbing.reverse_step(u, z_t, values, chance, mask)
 
     z_1, z_2 = cleaner(k_1), cleaner(k_2)
-    products = martingale_products(
-        denoise(z_1), denoise(z_2), logits_t, settings.stop
-    )
+    products = martingale_products(denoise(z_1), denoise(z_2), logits_t, settings.stop)
     return _mean_over(products, z_1 == mask)

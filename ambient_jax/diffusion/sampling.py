@@ -20,7 +20,9 @@ def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
     return jax.vmap(jax.random.fold_in, (None, 0))(key, row_ids)
 
 
-def row_uniforms(keys: RowKeys, step: Array | int, length: int) -> Float[Array, "2 B L"]:
+def row_uniforms(
+    keys: RowKeys, step: Array | int, length: int
+) -> Float[Array, "2 B L"]:
     """Two independent uniforms per token for one step of the loop."""
 
     def one_row(key):

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from ambient_jax.data.dataset import HeldOut
+from ambient_jax.data.dataset import HeldOut, Labels
 from ambient_jax.files import write_npz
 from ambient_jax.networks.classifier import Classifier
 from ambient_jax.training.rowmap import RowMap
@@ -21,15 +21,10 @@ STEPS = 1500
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedClassifier:
-    """A classifier of complete rows.
-
-    Attributes:
-      accuracy: on the complete test rows.
-    """
+    """A classifier of complete rows."""
 
     params: Params
     outputs: RowMap
-    accuracy: float
 
     def __call__(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Classes `[N]` and features `[N, F]` of complete rows."""
@@ -38,13 +33,16 @@ class TrainedClassifier:
 
 
 def load_or_train(
-    held_out: HeldOut, shape: tuple[int, ...], mesh: Mesh, batch_size: int, path: Path
+    held_out: HeldOut,
+    labels: Labels,
+    shape: tuple[int, ...],
+    mesh: Mesh,
+    batch_size: int,
+    path: Path,
 ) -> TrainedClassifier:
     """The classifier of `path`, or a newly trained one, then written there."""
-    assert held_out.reference is not None and held_out.reference_labels is not None
-    labels = held_out.reference_labels
     network = Classifier(
-        shape=shape, num_values=held_out.mask, num_classes=int(labels.max()) + 1
+        shape=shape, num_values=held_out.mask, num_classes=labels.num_classes
     )
     params = network.init(jax.random.key(0))
     leaves, tree = jax.tree.flatten(params)
@@ -53,17 +51,11 @@ def load_or_train(
             leaves = [jnp.asarray(archive[str(i)]) for i in range(len(leaves))]
         params = jax.tree.unflatten(tree, leaves)
     else:
-        params = _train(network, params, held_out.reference, labels)
+        params = _train(network, params, labels.reference, labels.reference_labels)
         flat = jax.tree.leaves(params)
         write_npz(path, {str(i): np.asarray(leaf) for i, leaf in enumerate(flat)})
     outputs = RowMap(lambda p, keys, x: network.apply(p, x), mesh, batch_size)
-    trained = TrainedClassifier(params=params, outputs=outputs, accuracy=float("nan"))
-    classes, _ = trained(held_out.test)
-    return TrainedClassifier(
-        params=params,
-        outputs=outputs,
-        accuracy=float((classes == held_out.test_labels).mean()),
-    )
+    return TrainedClassifier(params=params, outputs=outputs)
 
 
 def _train(network: Classifier, params, x: np.ndarray, labels: np.ndarray):

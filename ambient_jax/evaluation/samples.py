@@ -1,12 +1,18 @@
 """What generated and completed rows look like to a classifier."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
+import jax
 import numpy as np
 
+from ambient_jax.data.dataset import HeldOut, Labels
 from ambient_jax.evaluation import estimate
-from ambient_jax.evaluation.classifier import TrainedClassifier
+from ambient_jax.evaluation.classifier import TrainedClassifier, load_or_train
+from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.types import Params, RootKey
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -34,38 +40,53 @@ def class_entropy(classes: np.ndarray, num_classes: int) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """`sample_fid` and `sample_class_entropy` of generated rows.
+    """`sample_fid`, `sample_class_entropy` and `imputed_classifier_accuracy`.
 
-    `data_fid` is the same distance for as many real training rows: the floor that the
-    finite numbers of rows leave.
+    `data_fid` is the distance of as many real training rows: the floor that the finite
+    numbers of rows leave. `classifier_accuracy` is on complete test rows: the ceiling.
+
+    Attributes:
+      num_samples: generated rows, at least 2.
+      cache: file for the trained classifier.
     """
 
-    classify: TrainedClassifier
-    test: np.ndarray
-    reference: np.ndarray
-    num_classes: int
+    compiled: Compiled
+    held_out: HeldOut
+    labels: Labels
+    shape: tuple[int, ...]
+    num_samples: int
+    cache: Path
 
-    def __call__(self, samples: np.ndarray) -> Figures:
-        _, real = self.classify(self.test)
-        classes, features = self.classify(samples)
-        _, floor = self.classify(self.reference[: len(samples)])
+    def __call__(self, params: Params, key: RootKey) -> Figures:
+        generate, complete = jax.random.split(key)
+        test, mask = self.held_out.test, self.held_out.mask
+        z = np.full((self.num_samples, test.shape[1]), mask, np.int32)
+        yield from self.judge(self.compiled.draw(params, generate, z))
+        rows = slice(self.num_samples)
+        completed = self.compiled.draw(params, complete, self.held_out.shown[rows])
+        right = self._classify(completed)[0] == self.labels.test[rows]
+        yield from estimate.mean("imputed_classifier_accuracy", right.astype(float))
 
-        def fid(rows):
+    def judge(self, samples: np.ndarray) -> Figures:
+        """The figures of complete rows `[S, L]`."""
+        real_classes, real = self._classify(self.held_out.test)
+        classes, features = self._classify(samples)
+        _, floor = self._classify(self.labels.reference[: len(samples)])
+
+        def fid(rows: np.ndarray) -> float:
             return frechet_distance(rows, real)
 
-        def entropy(rows):
-            return class_entropy(rows, self.num_classes)
+        def entropy(rows: np.ndarray) -> float:
+            return class_entropy(rows, self.labels.num_classes)
 
         yield from estimate.bootstrap("sample_fid", fid, features)
         yield from estimate.bootstrap("sample_class_entropy", entropy, classes)
         yield "data_fid", fid(floor)
-        yield "classifier_accuracy", self.classify.accuracy
+        yield "classifier_accuracy", float((real_classes == self.labels.test).mean())
 
-
-def imputed_accuracy(
-    classify: TrainedClassifier, completed: np.ndarray, labels: np.ndarray
-) -> Figures:
-    """`imputed_classifier_accuracy`: classes of test rows after one completion."""
-    classes, _ = classify(completed)
-    right = (classes == labels).astype(float)
-    yield from estimate.mean("imputed_classifier_accuracy", right)
+    @cached_property
+    def _classify(self) -> TrainedClassifier:
+        return load_or_train(
+            self.held_out, self.labels, self.shape, self.compiled.mesh,
+            self.compiled.batch_size, self.cache,
+        )  # fmt: skip

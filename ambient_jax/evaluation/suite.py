@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from ambient_jax.data.dataset import Dataset
-from ambient_jax.evaluation import classifier, samples
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import Figures
 from ambient_jax.evaluation.imputation import Imputation
 from ambient_jax.evaluation.nll import ConsistencyGap, ExactNll, Nll
+from ambient_jax.evaluation.samples import Samples
 from ambient_jax.types import Params, RootKey
 
 Evaluator = Callable[[Params, RootKey], Figures]
@@ -50,7 +50,7 @@ class Suite:
                 "test_nll_*, test_imputation_*: the test rows have holes, so the truth "
                 "behind them is not known; give a complete x_test"
             )
-        if not self._labelled:
+        if self._samples is None:
             lines.append(
                 "sample_fid, sample_class_entropy, imputed_classifier_accuracy: they "
                 "need labels and complete training rows to train a classifier on"
@@ -88,8 +88,8 @@ class Suite:
                         x=held_out.test[: self.num_exact],
                     )
                 )  # fmt: skip
-        if self._labelled:
-            evaluators.append(self._sampled)
+        if self._samples is not None:
+            evaluators.append(self._samples)
         figures: dict[str, float] = {}
         for number, evaluator in enumerate(evaluators):
             figures |= evaluator(params, jax.random.fold_in(key, number))
@@ -106,11 +106,9 @@ class Suite:
                 scored=valid.observed, draws=max(draws, 2),
             )
         ]  # fmt: skip
-        whole = held_out is not None and held_out.complete
-        gap_rows = held_out.test if whole else valid.tokens
-        found.append(ConsistencyGap(compiled=compiled, x=gap_rows[rows][:1000]))
-        if whole:
-            test = held_out.test[rows]
+        gap_rows = valid.tokens
+        if held_out is not None and held_out.complete:
+            gap_rows, test = held_out.test, held_out.test[rows]
             found.append(
                 Nll(
                     compiled=compiled, name="test_nll_nats", x=test,
@@ -118,6 +116,7 @@ class Suite:
                 )
             )  # fmt: skip
             found.append(Imputation(compiled=compiled, held_out=held_out))
+        found.append(ConsistencyGap(compiled=compiled, x=gap_rows[rows][:1000]))
         if (completions < self.dataset.train.mask).all():
             own = completions[: min(self.round_rows, 1000)]
             found.append(
@@ -128,36 +127,16 @@ class Suite:
             )  # fmt: skip
         return found
 
-    @property
-    def _labelled(self) -> bool:
-        held_out = self.dataset.held_out
-        return (
-            self.num_samples > 1
-            and held_out is not None
-            and held_out.complete
-            and held_out.reference is not None
-            and held_out.test_labels is not None
-        )
-
     @cached_property
-    def _classifier(self) -> classifier.TrainedClassifier:
-        return classifier.load_or_train(
-            self.dataset.held_out, self.dataset.train.shape, self.compiled.mesh,
-            self.compiled.batch_size, self.cache,
+    def _samples(self) -> Samples | None:
+        """Judge of samples and completions, None where the data do not allow it."""
+        held_out = self.dataset.held_out
+        if self.num_samples < 2 or held_out is None or held_out.labels is None:
+            return None
+        if not held_out.complete:
+            return None
+        return Samples(
+            compiled=self.compiled, held_out=held_out, labels=held_out.labels,
+            shape=self.dataset.train.shape, num_samples=self.num_samples,
+            cache=self.cache,
         )  # fmt: skip
-
-    def _sampled(self, params: Params, key: RootKey) -> Figures:
-        held_out, compiled = self.dataset.held_out, self.compiled
-        generate, complete = jax.random.split(key)
-        z = np.full((self.num_samples, held_out.test.shape[1]), held_out.mask, np.int32)
-        labels = held_out.reference_labels
-        judge = samples.Samples(
-            classify=self._classifier, test=held_out.test,
-            reference=held_out.reference, num_classes=int(labels.max()) + 1,
-        )  # fmt: skip
-        yield from judge(compiled.draw(params, generate, z))
-        rows = slice(self.num_samples)
-        completed = compiled.draw(params, complete, held_out.shown[rows])
-        yield from samples.imputed_accuracy(
-            self._classifier, completed, held_out.test_labels[rows]
-        )

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import optax
-from ml_collections import ConfigDict
 
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
@@ -19,6 +18,7 @@ from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
+from ambient_jax.experiment.config import Config
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
@@ -30,7 +30,7 @@ from ambient_jax.types import Denoiser
 T = TypeVar("T")
 
 
-def dataset(config: ConfigDict) -> Dataset:
+def dataset(config: Config) -> Dataset:
     """Loads, tokenizes and masks the data of `config.data`."""
     c = config.data
     mechanism, tokenizer = c.missingness, c.tokenizer
@@ -51,7 +51,7 @@ def dataset(config: ConfigDict) -> Dataset:
     )  # fmt: skip
 
 
-def denoiser(config: ConfigDict, shape: tuple[int, ...], num_values: int) -> Denoiser:
+def denoiser(config: Config, shape: tuple[int, ...], num_values: int) -> Denoiser:
     """The network of `config.network` for rows of `shape` with V values."""
     c = config.network
     auto = "unet" if len(shape) == 2 else "transformer"
@@ -70,16 +70,17 @@ def denoiser(config: ConfigDict, shape: tuple[int, ...], num_values: int) -> Den
     return construct("network", choose("network.name", makers, name))
 
 
-def schedule(config: ConfigDict) -> Schedule:
+def schedule(config: Config) -> Schedule:
     """The noise schedule of `config.objective`."""
     c = config.objective
     kind = choose("objective.schedule", SCHEDULES, c.schedule)
     return construct("objective", kind, **_accepted(kind, power=c.power))
 
 
-def objective(config: ConfigDict, length: int) -> Objective:
+def objective(config: Config, length: int) -> Objective:
     """The training loss; `length` is L."""
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
+    start = config.em.first_round if hard.first_round is None else hard.first_round
     form = construct(
         "consistency", Consistency,
         form=hard.form, stop=hard.stop, target=hard.target, gap=hard.gap,
@@ -91,13 +92,13 @@ def objective(config: ConfigDict, length: int) -> Objective:
         natural_share=c.natural_share,
         consistency=form if hard.weight else None,
         consistency_weight=hard.weight,
-        consistency_start=hard.first_round * steps,
+        consistency_start=(start or 0) * steps,
         consistency_ramp=hard.ramp_rounds * steps,
         t_min=1.0 / length,
     )  # fmt: skip
 
 
-def estep(config: ConfigDict) -> EStep:
+def estep(config: Config) -> EStep:
     """The E-step of `config.em`."""
     c = config.em
     refresh = construct(
@@ -114,7 +115,7 @@ def estep(config: ConfigDict) -> EStep:
     )  # fmt: skip
 
 
-def plan(config: ConfigDict) -> Plan:
+def plan(config: Config) -> Plan:
     """Rounds, steps and batch sizes."""
     c = config.train
     return construct(
@@ -125,7 +126,7 @@ def plan(config: ConfigDict) -> Plan:
     )  # fmt: skip
 
 
-def optimizer(config: ConfigDict) -> optax.GradientTransformation:
+def optimizer(config: Config) -> optax.GradientTransformation:
     """AdamW and its learning rate over the whole run."""
     c = config.optimizer
     return make_optimizer(
@@ -135,7 +136,7 @@ def optimizer(config: ConfigDict) -> optax.GradientTransformation:
     )  # fmt: skip
 
 
-def sampler(config: ConfigDict) -> Sampler:
+def sampler(config: Config) -> Sampler:
     """The sampler of samples and test completions."""
     c = config.sampler
     return construct(

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, revision, memory, and the compilation cache."""
+"""What a result was made with: versions, revision, memory; the compilation cache."""
 
 import logging
 import os
@@ -56,7 +56,7 @@ def quiet_libraries() -> None:
 
 def use_compilation_cache() -> None:
     """Keeps compiled programs between runs, unless the user has set a place for it."""
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.read("jax_compilation_cache_dir") is None:
         base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
         cache = Path(base).expanduser() / "ambient_jax" / "xla"
         try:

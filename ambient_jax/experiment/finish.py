@@ -6,7 +6,6 @@ import statistics
 import time
 from typing import Any
 
-
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
@@ -101,4 +100,3 @@ SHOWN = (
     "completion_nll_nats", "consistency_gap", "train_items_per_s", "estep_items_per_s",
     "peak_memory_mib", "wall_s",
 )  # fmt: skip
-

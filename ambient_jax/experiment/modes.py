@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from ambient_jax.data.npz import read_npz
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import build, environment, finish, setup, train
+from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir, differences
 from ambient_jax.files import write_npz
 from ambient_jax.model import Model
@@ -46,7 +47,7 @@ def run(flags: Any) -> None:
     )
 
 
-def _evaluate(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:
     made = setup.make(config, workdir / "classifier.npz")
     workdir.claim(config.to_dict(), made.dataset)
     checkpoints = Checkpoints(workdir.checkpoints, config.checkpoint.keep)
@@ -54,14 +55,14 @@ def _evaluate(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
     checkpoints.close()
 
 
-def _sample(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+def _sample(flags: Any, workdir: Workdir, config: Config) -> None:
     output = _output(flags)
     rows = load_model(workdir, config).sample(flags.num, seed=flags.seed)
     write_npz(output, {"x": rows})
     print(f"{len(rows)} samples: {output}")
 
 
-def _impute(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
     if not flags.input:
         raise UserError("no --input; give an .npz with `x`, -1 in the missing cells")
     output, rows = _output(flags), read_npz(flags.input).x
@@ -75,7 +76,7 @@ def _impute(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
     print(f"{len(rows)} rows completed: {output}")
 
 
-def load_model(workdir: Workdir, config: ConfigDict) -> Model:
+def load_model(workdir: Workdir, config: Config) -> Model:
     """The final model of a run, without its data."""
     data = workdir.data()
     shape, values = tuple(data["shape"]), data["num_values"]
@@ -111,7 +112,7 @@ def _compare_output(flags: Any) -> Path:
     return path
 
 
-def _refuse_other_config(flags: Any, workdir: Workdir, config: ConfigDict) -> None:
+def _refuse_other_config(flags: Any, workdir: Workdir, config: Config) -> None:
     if flags.config is None:
         return
     changes = differences(config.to_dict(), flags.config.to_dict())

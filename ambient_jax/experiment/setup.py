@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 from jax.sharding import Mesh
-from ml_collections import ConfigDict
 
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
@@ -13,6 +12,7 @@ from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.experiment import build
+from ambient_jax.experiment.config import Config
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.em import Trainer
 from ambient_jax.training.mesh import make_mesh
@@ -30,7 +30,7 @@ class Setup:
       which: the checkpoint that final figures use, `best` or `last`.
     """
 
-    config: ConfigDict
+    config: Config
     mesh: Mesh
     dataset: Dataset
     trainer: Trainer
@@ -48,7 +48,7 @@ class Setup:
         return self.trainer.sampling_params(progress)
 
 
-def make(config: ConfigDict, cache: Path) -> Setup:
+def make(config: Config, cache: Path) -> Setup:
     """Loads the data and builds everything. Writes nothing.
 
     Raises:
@@ -77,7 +77,7 @@ def make(config: ConfigDict, cache: Path) -> Setup:
     )  # fmt: skip
 
 
-def which_checkpoint(config: ConfigDict) -> str:
+def which_checkpoint(config: Config) -> str:
     """`config.eval.checkpoint`, checked."""
     return build.choose(
         "eval.checkpoint", {"best": "best", "last": "last"}, config.eval.checkpoint

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import jax
-from ml_collections import ConfigDict
 
 from ambient_jax.experiment import finish
+from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.hooks import RunHooks
 from ambient_jax.experiment.setup import Setup, check_network, make
 from ambient_jax.experiment.signals import StopRequest
@@ -22,7 +22,7 @@ from ambient_jax.training.progress import Progress
 from ambient_jax.training.recorder import Recorder
 
 
-def train(config: ConfigDict, workdir: Workdir) -> int:
+def train(config: Config, workdir: Workdir) -> int:
     """Trains, or goes on; returns the exit code (128 + signal when asked to stop)."""
     setup = make(config, workdir / "classifier.npz")
     size = check_network(setup)
@@ -107,7 +107,9 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
     data, c = setup.dataset, setup.config
     shape = "x".join(map(str, data.train.shape))
     tests = len(data.held_out.test) if data.held_out else 0
-    print(f"{c.name} on {describe(setup.mesh)}, JAX {jax.__version__} -> {workdir.path}")
+    print(
+        f"{c.name} on {describe(setup.mesh)}, JAX {jax.__version__} -> {workdir.path}"
+    )
     print(
         f"data {data.name}: {len(data.train)} + {len(data.valid)} + {tests} rows "
         f"(train + valid + test) of {shape} tokens, {data.train.num_values} values; "

@@ -1,6 +1,7 @@
 """A small picture classifier; its features carry the Frechet distance."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -55,7 +56,8 @@ class Classifier:
     def apply(self, params: Params, x: Tokens) -> Outputs:
         """Logits `[B, C]` and features `[B, F]` of complete rows."""
         grey = x.astype(jnp.float32).reshape(x.shape[0], *self._picture)
-        return self.module.apply({"params": params}, grey / (self.num_values - 1))
+        grey = grey / (self.num_values - 1)
+        return cast(Outputs, self.module.apply({"params": params}, grey))
 
     @property
     def _picture(self) -> tuple[int, ...]:

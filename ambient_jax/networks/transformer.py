@@ -1,6 +1,7 @@
 """A plain bidirectional transformer for rows of tokens without a grid."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -74,4 +75,4 @@ class Transformer:
         return jax.jit(self.module.init)(key, z)["params"]
 
     def apply(self, params: Params, z: Tokens) -> Logits:
-        return self.module.apply({"params": params}, z.astype(jnp.int32))
+        return cast(Logits, self.module.apply({"params": params}, z.astype(jnp.int32)))

@@ -1,6 +1,7 @@
 """The image network: a U-Net that is at home on sparse and on dense contexts."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -128,5 +129,5 @@ class UNet:
 
     def apply(self, params: Params, z: Tokens) -> Logits:
         picture = z.astype(jnp.int32).reshape(z.shape[0], *self.shape)
-        logits = self.module.apply({"params": params}, picture)
+        logits = cast(Array, self.module.apply({"params": params}, picture))
         return logits.reshape(z.shape[0], self.length, self.num_values)

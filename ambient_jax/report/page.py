@@ -20,7 +20,7 @@ CURVES = (
 FIGURES = {
     "test_nll_nats": "negative ELBO of complete test rows, nats per row",
     "test_nll_exact_nats": "the same by the chain rule in random orders (a subset)",
-    "test_imputation_nll_nats": "negative ELBO of the hidden cells given the shown ones",
+    "test_imputation_nll_nats": "negative ELBO of hidden cells given the shown ones",
     "test_imputation_accuracy": "most probable value of a hidden cell is the true one",
     "test_imputation_rmse": "of the posterior mean; grey levels in [0, 1]",
     "imputed_classifier_accuracy": "class of a completed test row",
@@ -29,8 +29,8 @@ FIGURES = {
     "sample_class_entropy": "nats, of the classes among the samples",
     "classifier_accuracy": "of that classifier on complete test rows",
     "valid_nll_nats": "negative ELBO of the observed cells of held-out rows",
-    "completion_nll_nats": "the model's own NLL of its completed training rows; when it "
-    "rises away from the test NLL, the EM is drifting",
+    "completion_nll_nats": "the model's own NLL of its completed training rows; when "
+    "it rises away from the test NLL, the EM is drifting",
     "consistency_gap": "squared defect of E p(.|z_s) = p(.|z_t); 0 for one joint",
     "observed_share": "of the training cells",
     "train_items_per_s": "rows through train steps",

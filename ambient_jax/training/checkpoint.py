@@ -56,7 +56,9 @@ class Checkpoints:
             0 if latest is None else latest + 1,
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(_host_copy(progress.state)),
-                completions=ocp.args.StandardSave({"rows": progress.completions.copy()}),
+                completions=ocp.args.StandardSave(
+                    {"rows": progress.completions.copy()}
+                ),
                 position=ocp.args.JsonSave(dataclasses.asdict(progress.position)),
             ),
             metrics=None if score is None else {"score": float(score)},

@@ -100,9 +100,7 @@ class Completer:
         chosen = self.chosen_rows(round_)
         tokens = self.data.tokens[chosen]
         if round_ == self.settings.first_round:
-            batches = self._fresh.batches(
-                params, key, tokens, ids=chosen, start=start
-            )
+            batches = self._fresh.batches(params, key, tokens, ids=chosen, start=start)
         else:
             current = completions[chosen]
             batches = self._warm.batches(

@@ -9,7 +9,7 @@ from ambient_jax.types import RootKey
 
 
 class Purpose(enum.IntEnum):
-    """What randomness is for. Numbers are part of the results: append, never reorder."""
+    """What randomness is for. Numbers decide results: append, never reorder."""
 
     INIT = 0
     TRAIN_STEP = 1

@@ -33,7 +33,7 @@ def put_rows(mesh: Mesh, tree: Any) -> Any:
 
 
 def check_batch_size(mesh: Mesh, batch_size: int) -> int:
-    """`batch_size` if the devices divide it, else a `UserError` that says what would."""
+    """`batch_size` if the devices divide it, else a `UserError` that says what does."""
     n = mesh.shape["data"]
     if batch_size < 1 or batch_size % n:
         near = max(n, round(batch_size / n) * n)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ambient_jax.diffusion import absorbing
@@ -21,8 +22,8 @@ class Batch(NamedTuple):
     train step serves the oracle, the baseline and EM alike.
     """
 
-    tokens: Tokens  # MASK where never observed
-    completion: Tokens  # equals `tokens` where observed
+    tokens: Tokens | np.ndarray  # MASK where never observed
+    completion: Tokens | np.ndarray  # equals `tokens` where observed
 
 
 @dataclass(frozen=True, kw_only=True)

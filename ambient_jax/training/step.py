@@ -65,7 +65,9 @@ def train_step(
         params=params,
         ema=optax.incremental_update(params, state.ema, 1.0 - decay),
         opt_state=opt_state,
-        sums={name: total + metrics.get(name, 0.0) for name, total in state.sums.items()},
+        sums={
+            name: total + metrics.get(name, 0.0) for name, total in state.sums.items()
+        },
         bad_step=jnp.where(good, state.bad_step, state.step),
     )
     return new, metrics

@@ -28,7 +28,7 @@ class AmbientMnist(tfds.core.GeneratorBasedBuilder):
             name: f"{download.MIRROR}{prefix}-{kind}.gz"
             for name, prefix, kind in IDX_FILES
         }
-        paths = dl_manager.download(urls)
+        paths: dict = dl_manager.download(urls)
         return {
             part: self._generate_examples(paths[part], paths[f"{part}_labels"])
             for part in ("train", "test")
