@@ -19,13 +19,14 @@ reported with the run. Terms as in Rubin 1976 (Biometrika 63, 581).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit
 
 
+@runtime_checkable
 class Missingness(Protocol):
     """See the module's docstring."""
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """`(grey [N, ...] in [0, 1], rng) -> integer tokens` of `num_values` values."""
 

@@ -105,7 +105,8 @@ def refresh(
     sampler's corrector sweeps follow. Tokens that are not editable never change.
     """
     mask = denoise_mask(denoise, x)
-    k = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
+    split = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
+    k_where, k_reveal, k_sweep = split[:, 0], split[:, 1], split[:, 2]
 
     def redraw(x, where_keys, reveal_keys, fraction, num_reveals):
         u = row_uniforms(where_keys, 0, x.shape[1])[0]
@@ -113,11 +114,11 @@ def refresh(
         return reveal(denoise, z, reveal_keys, sampler.schedule, num_reveals)
 
     def sweep(x, i):
-        sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k[:, 2], i)
+        sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k_sweep, i)
         pair = jax.vmap(jax.random.split)(sweep_keys)
         return redraw(x, pair[:, 0], pair[:, 1], sampler.corrector_fraction, 1), None
 
-    x = redraw(x, k[:, 0], k[:, 1], fraction, sampler.num_reveals)
+    x = redraw(x, k_where, k_reveal, fraction, sampler.num_reveals)
     return jax.lax.scan(sweep, x, jnp.arange(sampler.corrector_sweeps))[0]
 
 

@@ -7,7 +7,7 @@ most often and how the reveals of the sampler are spaced.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 Times = Float[Array, "..."]
 
 
+@runtime_checkable
 class Schedule(Protocol):
     """`alpha` and its derivative on `t` in [0, 1]."""
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -56,7 +57,8 @@ def quiet_libraries() -> None:
 
 def use_compilation_cache() -> None:
     """Keeps compiled programs between runs, unless the user has set a place for it."""
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir is None:
         base = os.environ.get("XDG_CACHE_HOME", "~/.cache")
         cache = Path(base).expanduser() / "ambient_jax" / "xla"
         try:

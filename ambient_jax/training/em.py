@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -46,6 +46,7 @@ class Plan:
     seed: int = 0
 
 
+@runtime_checkable
 class Hooks(Protocol):
     """What the outside does for the loop. `Quiet` does nothing."""
 
@@ -60,6 +61,7 @@ class Hooks(Protocol):
     def bar(self, phase: str, round_: int, total: int, done: int) -> "Bar": ...
 
 
+@runtime_checkable
 class Bar(Protocol):
     """A progress bar of one phase."""
 

@@ -1,5 +1,7 @@
 """The builder. It must live in a package folder of its own name, as TFDS asks."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -28,7 +30,7 @@ class AmbientMnist(tfds.core.GeneratorBasedBuilder):
             name: f"{download.MIRROR}{prefix}-{kind}.gz"
             for name, prefix, kind in IDX_FILES
         }
-        paths: dict = dl_manager.download(urls)
+        paths: Any = dl_manager.download(urls)
         return {
             part: self._generate_examples(paths[part], paths[f"{part}_labels"])
             for part in ("train", "test")

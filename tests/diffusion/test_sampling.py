@@ -1,0 +1,121 @@
+"""The sampler on joints that can be enumerated, with a test that rejects wrong ones."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ambient_jax.diffusion import sampling
+from ambient_jax.diffusion.sampling import Sampler, row_keys
+from ambient_jax.types import bind
+from tests.toys import Table, conditional, joint
+
+N = 25_000
+CRITICAL = 56.5  # chi2 with 15 degrees of freedom, p = 1e-6
+EXACT = Sampler(num_reveals=250)  # two tokens rarely in one step
+
+
+def keys(seed=0, n=N):
+    return row_keys(jax.random.key(seed), jnp.arange(n))
+
+
+def chi_squared(x, p):
+    index = np.ravel_multi_index(np.asarray(x).T, p.shape)
+    counts = np.bincount(index, minlength=p.size)
+    expected = len(x) * p.ravel()
+    assert counts[expected == 0].sum() == 0
+    some = expected > 0
+    return float(((counts - expected)[some] ** 2 / expected[some]).sum())
+
+
+def draw(toy, z, sampler, seed=0):
+    network, params = toy
+    run = jax.jit(lambda z, k: sampling.draw(bind(network, params), z, k, sampler))
+    return run(jnp.broadcast_to(jnp.asarray(z), (N, 4)), keys(seed))
+
+
+def test_generation_has_the_exact_joint(toy):
+    assert chi_squared(draw(toy, [2, 2, 2, 2], EXACT), joint(4)) < CRITICAL
+
+
+@pytest.mark.parametrize("z", [[0, 2, 2, 1], [2, 1, 2, 2], [2, 2, 2, 0]])
+def test_imputation_has_the_exact_posterior(toy, z):
+    x = draw(toy, z, EXACT)
+    assert chi_squared(x, conditional(joint(4), tuple(z))) < CRITICAL
+
+
+def test_the_test_rejects_one_bulk_reveal(toy):
+    """Factorised marginals are not the joint: the chi-squared must see it."""
+    x = draw(toy, [2, 2, 2, 2], Sampler(num_reveals=1))
+    assert chi_squared(x, joint(4)) > 10 * CRITICAL
+
+
+def test_the_test_rejects_a_sharpened_sampler(toy):
+    network, params = toy
+    x = draw((network, 1.1 * params), [2, 2, 2, 2], EXACT)
+    assert chi_squared(x, joint(4)) > CRITICAL
+
+
+def test_corrector_sweeps_repair_a_bulk_reveal(toy):
+    sweeps = Sampler(num_reveals=1, corrector_sweeps=120, corrector_fraction=0.15)
+    coarse = chi_squared(draw(toy, [2, 2, 2, 2], Sampler(num_reveals=1)), joint(4))
+    mended = chi_squared(draw(toy, [2, 2, 2, 2], sweeps), joint(4))
+    assert mended < 0.05 * coarse
+
+
+@pytest.mark.parametrize("fraction", [0.3, 1.0])
+def test_refresh_leaves_the_posterior_unchanged(toy, fraction):
+    """Started at the posterior a warm chain stays there, editable tokens or not."""
+    network, params = toy
+    x = draw(toy, [2, 2, 2, 1], EXACT)
+    editable = jnp.broadcast_to(jnp.array([True, True, True, False]), x.shape)
+    run = jax.jit(
+        lambda x, k: sampling.refresh(
+            bind(network, params), x, editable, k, fraction, EXACT
+        )
+    )
+    y = run(x, keys(seed=7))
+    assert chi_squared(y, conditional(joint(4), (2, 2, 2, 1))) < CRITICAL
+    moved = float(np.mean(np.asarray(x != y)))
+    assert 0.002 < moved < 0.6
+
+
+def test_visible_tokens_come_back_bit_for_bit(toy):
+    z = jnp.asarray(np.random.default_rng(0).integers(0, 3, (N, 4)))
+    sampler = Sampler(num_reveals=3, corrector_sweeps=2, corrector_fraction=0.5)
+    x = draw(toy, z, sampler)
+    assert np.array_equal(np.asarray(x)[z != 2], np.asarray(z)[z != 2])
+    assert (np.asarray(x) < 2).all()
+
+
+def test_a_row_does_not_depend_on_its_batch(toy):
+    network, params = toy
+    z = jnp.full((64, 4), 2)
+    whole = sampling.draw(bind(network, params), z, keys(3, 64), EXACT)
+    some = keys(3, 64)[16:32]
+    part = sampling.draw(bind(network, params), z[16:32], some, EXACT)
+    assert np.array_equal(whole[16:32], part)
+
+
+def test_rows_are_independent(toy):
+    x = np.asarray(draw(toy, [2, 2, 2, 2], EXACT))
+    left, right = x[:-1, 0].astype(float), x[1:, 0].astype(float)
+    assert abs(np.corrcoef(left, right)[0, 1]) < 0.025
+
+
+def test_low_precision_network_does_not_spoil_the_draws():
+    """bfloat16 logits: the joint is that of the rounded logits."""
+    p = joint(4)
+    network, params = Table.exact(p)
+    rounded = params.astype(jnp.bfloat16)
+    x = draw((network, rounded), [2, 2, 2, 2], EXACT)
+    assert chi_squared(x, p) < 4 * CRITICAL
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"num_reveals": 0}, {"corrector_sweeps": -1}, {"corrector_fraction": 0.0}],
+)
+def test_bad_settings_are_refused(fields):
+    with pytest.raises(ValueError, match="must"):
+        Sampler(**fields)
