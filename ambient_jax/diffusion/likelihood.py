@@ -13,14 +13,8 @@ from jaxtyping import Array, Float
 
 from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.losses import cross_entropy
-from ambient_jax.diffusion.sampling import denoise_mask, row_uniforms
+from ambient_jax.diffusion.sampling import denoise_mask, random_ranks, row_uniforms
 from ambient_jax.types import Denoise, Positions, RowKeys, Tokens
-
-
-def random_ranks(u: Float[Array, "B L"], scored: Positions) -> Array:
-    """Rank 0.. of each scored token in a uniformly random order; others come last."""
-    order = jnp.argsort(jnp.where(scored, u, jnp.inf), axis=-1)
-    return jnp.argsort(order, axis=-1)
 
 
 def elbo_by_level(
