@@ -1,4 +1,4 @@
-"""Strict: eight fake devices, no silent broadcasting, no key used twice, shapes checked."""
+"""Strict: eight fake devices, no silent broadcasting, no key twice, shapes checked."""
 
 import os
 

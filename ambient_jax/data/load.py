@@ -48,18 +48,27 @@ def load_dataset(
     if source.endswith(".npz"):
         if side is not None:
             raise UserError("config.data.side applies to picture sets, not to an .npz")
-        rows, holes = _own_rows(read_npz(source), num_test, rng)
+        rows = read_npz(source)
     else:
-        rows, holes = (
-            _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng),
-            0,
-        )
+        rows = _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng)
+    return from_rows(
+        rows, source, missingness=missingness, num_train=num_train, num_valid=num_valid,
+        num_test=num_test, seed=seed, complete=complete,
+    )  # fmt: skip
+
+
+def from_rows(
+    rows: Rows, name: str, *, missingness: Missingness, num_train: int | None = None,
+    num_valid: int | None = None, num_test: int | None = None, seed: int = 0,
+    complete: bool = False,
+) -> Dataset:  # fmt: skip
+    """A `Dataset` of rows in memory; arguments and errors as in `load_dataset`."""
+    rng = np.random.default_rng([seed, 2])
+    rows, holes = _own_test(rows, num_test, rng)
     rows = _subset(rows, num_train, num_test, rng)
     if holes and complete:
-        raise UserError(
-            f"{source} has missing cells: an oracle cannot be trained on it"
-        )
-    return _hidden(source, rows, bool(holes), missingness, num_valid, seed, complete)
+        raise UserError(f"{name} has missing cells: an oracle cannot be trained on it")
+    return _hidden(name, rows, holes, missingness, num_valid, seed, complete)
 
 
 def _pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
@@ -84,7 +93,7 @@ def _picture_rows(found, side, tokenizer: Tokenizer, rng) -> Rows:
     )  # fmt: skip
 
 
-def _own_rows(rows: Rows, num_test: int | None, rng) -> tuple[Rows, bool]:
+def _own_test(rows: Rows, num_test: int | None, rng) -> tuple[Rows, bool]:
     """A user's rows, and whether `x` has holes. A complete `x` without `x_test` gives
     some of its rows (a fifth) to the test."""
     holes = bool((rows.x < 0).any())

@@ -1,6 +1,7 @@
 """The user's own rows: an `.npz` file with `x`, and what may go wrong with it."""
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,15 @@ def read_npz(path: str | Path) -> Rows:
       UserError: one line that says what is wrong with the file and what to do.
     """
     path = Path(path).expanduser()
-    arrays = _open(path)
+    return check_arrays(_open(path), str(path))
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
+    """`Rows` of the arrays of a file (see `read_npz`); `path` begins the messages.
+
+    Raises:
+      UserError: as `read_npz`.
+    """
     if "x" not in arrays:
         held = ", ".join(sorted(arrays)) or "nothing"
         raise UserError(
@@ -88,7 +97,7 @@ def _open(path: Path) -> dict[str, np.ndarray]:
 
 
 def _tokens(
-    path: Path, name: str, x: np.ndarray, observed: np.ndarray | None
+    path: str, name: str, x: np.ndarray, observed: np.ndarray | None
 ) -> np.ndarray:
     """`x` as int64 with -1 where unknown."""
     where = f"{path}: `{name}`"
@@ -129,7 +138,7 @@ def _hide(where: str, x: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return np.where(observed, x, -1)
 
 
-def _labels(path: Path, arrays: dict, name: str, rows: np.ndarray | None):
+def _labels(path: str, arrays: Mapping, name: str, rows: np.ndarray | None):
     if name not in arrays or rows is None:
         return None
     labels = arrays[name]
@@ -139,7 +148,7 @@ def _labels(path: Path, arrays: dict, name: str, rows: np.ndarray | None):
 
 
 def _num_values(
-    path: Path, arrays: dict, x: np.ndarray, x_test: np.ndarray | None
+    path: str, arrays: Mapping, x: np.ndarray, x_test: np.ndarray | None
 ) -> int:
     largest = int(max(x.max(), -1 if x_test is None else x_test.max()))
     stated = arrays.get("num_values")

@@ -62,7 +62,7 @@ class Sampler:
 
 
 def random_ranks(u: Float[Array, "B L"], where: Positions) -> Int[Array, "B L"]:
-    """Rank 0.. of each token of `where` in a uniformly random order; others are last."""
+    """Rank 0.. of each token of `where` in a random order; the others come last."""
     order = jnp.argsort(jnp.where(where, u, jnp.inf), axis=-1)
     return jnp.argsort(order, axis=-1)
 
@@ -87,9 +87,8 @@ def reveal(
     alphas = schedule.alpha(times).at[-1].set(1.0)
 
     def step(z, i):
-        values = absorbing.draw_values(
-            row_uniforms(keys, i + 1, z.shape[1])[1], denoise(z)
-        )
+        u = row_uniforms(keys, i + 1, z.shape[1])[1]
+        values = absorbing.draw_values(u, denoise(z))
         low, high = (jnp.round(size * alphas[i + k]) for k in (0, 1))
         now = masked & (ranks >= low) & (ranks < high)
         return jnp.where(now, values.astype(z.dtype), z), None
