@@ -79,12 +79,13 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
 
 def _open(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UserError(
-                    f"{path} is a .npy, not an .npz; use np.savez(path, x=x)"
-                )
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UserError(f"{path} is a .npy, not an .npz; use np.savez(path, x=x)")
+        with archive:
             return {name: archive[name] for name in archive.files}
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:

@@ -1,5 +1,6 @@
 """The builder. It must live in a package folder of its own name, as TFDS asks."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,8 @@ class AmbientMnist(tfds.core.GeneratorBasedBuilder):
             name: f"{download.MIRROR}{prefix}-{kind}.gz"
             for name, prefix, kind in IDX_FILES
         }
-        paths: Any = dl_manager.download(urls)
+        found: Any = dl_manager.download(urls)
+        paths = {name: Path(path) for name, path in found.items()}
         return {
             part: self._generate_examples(paths[part], paths[f"{part}_labels"])
             for part in ("train", "test")

@@ -1,5 +1,7 @@
 """MNIST through tensorflow-datasets, prepared and read without TensorFlow."""
 
+import contextlib
+import io
 import os
 import urllib.request
 
@@ -23,8 +25,9 @@ def load() -> dict[str, np.ndarray]:
     if not builder.data_path.exists():
         _check_reachable(MIRROR + "train-labels-idx1-ubyte.gz")
     try:
-        builder.download_and_prepare()
-        train, test = (_read(builder, part) for part in ("train", "test"))
+        with contextlib.redirect_stdout(io.StringIO()):  # advice to install TensorFlow
+            builder.download_and_prepare()
+            train, test = (_read(builder, part) for part in ("train", "test"))
     except (OSError, AssertionError, ValueError, RuntimeError) as error:
         line = " ".join(str(error).split())[:200]
         raise UserError(f"MNIST could not be prepared: {line}; {WAY_OUT}") from error
