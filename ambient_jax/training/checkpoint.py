@@ -12,6 +12,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
 
 from ambient_jax.training.progress import Position, Progress
+from ambient_jax.training.state import TrainState
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Checkpoints:
         self._manager.save(
             0 if latest is None else latest + 1,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_host_copy(progress.state)),
+                state=ocp.args.StandardSave(_host_copy(vars(progress.state))),
                 completions=ocp.args.StandardSave(
                     {"rows": progress.completions.copy()}
                 ),
@@ -100,7 +101,7 @@ class Checkpoints:
         restored = self._manager.restore(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardRestore(_host_copy(template.state)),
+                state=ocp.args.StandardRestore(_host_copy(vars(template.state))),
                 completions=ocp.args.StandardRestore({"rows": template.completions}),
                 position=ocp.args.JsonRestore(),
             ),
@@ -108,13 +109,15 @@ class Checkpoints:
         placed = jax.tree.map(
             lambda new, old: jax.device_put(np.asarray(new), old.sharding),
             restored["state"],
-            template.state,
+            vars(template.state),
         )
         rows = np.array(restored["completions"]["rows"])
         if rows.shape != template.completions.shape:
             raise ValueError(f"completions have shape {rows.shape}")
         return Progress(
-            state=placed, completions=rows, position=Position(**restored["position"])
+            state=TrainState(**placed),
+            completions=rows,
+            position=Position(**restored["position"]),
         )
 
     def _set_aside(self, step: int) -> None:

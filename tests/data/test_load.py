@@ -27,7 +27,11 @@ def load(source, rate=0.6, tokenizer=None, **fields):
 
 def test_digits_split_and_hide():
     data = load("digits")
-    assert (len(data.train), len(data.valid), len(data.held_out.test)) == (1258, 139, 400)
+    assert (len(data.train), len(data.valid), len(data.held_out.test)) == (
+        1258,
+        139,
+        400,
+    )
     assert data.held_out.complete
     assert abs(data.observed_share - 0.4) < 0.01
     assert abs(data.held_out.test_observed.mean() - 0.4) < 0.01

@@ -1,0 +1,70 @@
+"""Runs `launch.py` and sends SIGKILL to itself at a chosen point.
+
+python killer.py POINT launch-arguments...
+"""
+
+import os
+import runpy
+import signal
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def plant(point: str) -> None:
+    """Patches one function so that its n-th call is the last thing that happens."""
+    from ambient_jax.experiment import finish
+    from ambient_jax.training import checkpoint, em, estep
+
+    place, count = point.split(":")
+    left = [int(count)]
+
+    def countdown() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    if place == "estep":
+        run = estep.Completer.run
+
+        def batches(self, *arguments):
+            for done in run(self, *arguments):
+                if countdown():
+                    die()
+                yield done
+
+        estep.Completer.run = batches
+    elif place == "mstep":
+        batch = em.Trainer._batch
+
+        def one(self, *arguments):
+            if countdown():
+                die()
+            return batch(self, *arguments)
+
+        em.Trainer._batch = one
+    elif place == "saving":
+        save = checkpoint.Checkpoints.save
+
+        def half(self, *arguments):
+            save(self, *arguments)  # asynchronous: the writing has just begun
+            if countdown():
+                die()
+
+        checkpoint.Checkpoints.save = half
+    elif place == "finish":
+        finish.write_json = lambda *_: die()
+
+
+if __name__ == "__main__":
+    point, *arguments = sys.argv[1:]
+    sys.path.insert(0, str(ROOT))
+    os.chdir(ROOT)
+    if point != "never":
+        plant(point)
+    sys.argv = ["launch.py", *arguments]
+    runpy.run_path(str(ROOT / "launch.py"), run_name="__main__")
