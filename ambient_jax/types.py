@@ -6,17 +6,17 @@ Axis legend, used in all signatures:
     L   tokens of a row            V   values a token can take (MASK = V is one more)
     K   draws, strata or levels    C   channels of a network
 
-A token row is `Int[Array, "B L"]` with values `0..V-1`, or `MASK = V` for *unknown*.
+A token row is `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` for *unknown*.
 MASK is the same symbol whether the diffusion hid the token or nobody ever measured it.
 """
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Integer, Key
 
 Params: TypeAlias = Any  # a pytree of arrays
-Tokens: TypeAlias = Int[Array, "B L"]
+Tokens: TypeAlias = Integer[Array, "B L"]
 Positions: TypeAlias = Bool[Array, "B L"]
 Logits: TypeAlias = Float[Array, "B L V"]
 RowKeys: TypeAlias = Key[Array, " B"]

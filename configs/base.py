@@ -144,6 +144,7 @@ def _by_data_set(config: ConfigDict) -> None:
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
         config.train.update(rounds=20, steps_per_round=100, estep_batch_size=256)
+        config.em.update(reveals=12, first_reveals=40)  # one cell at a time
         config.eval.update(every_rounds=2, round_rows=200, draws=8, num_exact=64)
     elif config.data.source.endswith(".npz"):
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2, width=64)

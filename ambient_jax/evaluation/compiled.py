@@ -59,7 +59,7 @@ class Compiled:
         def marginals(denoise, row_keys, z):
             logits = denoise(z.astype(jnp.int32))
             p = jax.nn.softmax(logits, axis=-1)
-            mean = jnp.sum(p * jnp.arange(p.shape[-1], dtype=p.dtype), axis=-1)
+            mean = p @ jnp.arange(p.shape[-1], dtype=p.dtype)
             return jnp.argmax(logits, axis=-1), mean
 
         return self._map(marginals)
