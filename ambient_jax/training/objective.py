@@ -39,7 +39,7 @@ class Objective:
         (imputations hidden), in [0, 1]. The rest see completed rows.
       consistency: the form of the consistency loss; None leaves it out.
       consistency_weight: its weight (lambda) after the ramp.
-      consistency_start: step at which the ramp starts; before it, it is not computed.
+      consistency_start: step at which the ramp starts; before it, the weight is 0.
       consistency_ramp: steps over which the weight grows from 0 to full.
       t_min: smallest time; 1 / L keeps the weight of a row below that of L tokens.
     """
@@ -93,13 +93,12 @@ class Objective:
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
-        def compute(logits):
-            def denoise(z):
-                return denoiser.apply(params, z)
+        def denoise(z):
+            return denoiser.apply(params, z)
 
-            return consistency_loss(
-                denoise, z, logits, x, t, self.schedule, settings, key
-            )
-
-        zero = jnp.zeros((), jnp.float32)
-        return jax.lax.cond(scale > 0, compute, lambda _: zero, logits), scale
+        # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
+        # `lax.cond` twenty times slower, and a second compilation would cost as much.
+        hard = consistency_loss(
+            denoise, z, logits, x, t, self.schedule, settings, key
+        )
+        return hard, scale
