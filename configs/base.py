@@ -1,7 +1,8 @@
 """All fields of a run, with what each one means. The other configs change a few.
 
 `get_config(data)` takes what follows the colon of `--config=FILE.py:DATA`:
-`digits`, `mnist` (nothing means this), `binarized_mnist`, or the path of an `.npz`.
+`digits`, `mnist` (nothing means this), `mnist14` (14x14 pixels, 10,000 pictures: the
+study on two cores), `binarized_mnist`, or the path of an `.npz`.
 `--config.field=value` on the command line wins over both.
 """
 
@@ -143,9 +144,18 @@ def _by_data_set(config: ConfigDict) -> None:
         config.data.missingness.rate = 0.6  # leaves 26 of 64 pixels
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
-        config.train.update(rounds=20, steps_per_round=100, estep_batch_size=256)
+        config.train.update(rounds=20, steps_per_round=50, estep_batch_size=256)
         config.em.update(reveals=12, first_reveals=40)  # one cell at a time
-        config.eval.update(every_rounds=2, round_rows=200, draws=8, num_exact=64)
+        config.eval.update(
+            every_rounds=2, round_rows=200, draws=8, num_exact=64, num_samples=400
+        )
+    elif config.data.source == "mnist14":
+        config.data.update(source="mnist", side=14, num_train=10_000, num_test=2_000)
+        config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
+        config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
+        config.train.update(rounds=24, steps_per_round=70, estep_batch_size=250)
+        config.em.update(fraction=0.15, reveals=6, first_reveals=24)
+        config.eval.update(every_rounds=2, round_rows=400, draws=4, num_exact=64)
     elif config.data.source.endswith(".npz"):
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2, width=64)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)

@@ -29,7 +29,9 @@ def run(flags: Any) -> None:
     environment.use_compilation_cache()
     if flags.compare:
         folders = [Path(folder) for folder in flags.compare]
-        print(f"report: {write_comparison(folders, _compare_output(flags))}")
+        output = _compare_output(flags)
+        print(write_comparison(folders, output))
+        print(f"report: {output}")
         return
     if not flags.workdir:
         raise UserError("no --workdir; give the folder of the run: --workdir=FOLDER")

@@ -10,8 +10,11 @@ from ambient_jax.report.page import CURVES, FIGURES, embed, flat_config, render
 from ambient_jax.report.record import Record, read_record
 
 
-def write_comparison(folders: Sequence[Path], output: Path) -> Path:
+def write_comparison(folders: Sequence[Path], output: Path) -> str:
     """Writes the page `output` that compares the runs of `folders`.
+
+    Returns:
+      The table of figures as Markdown.
 
     Raises:
       UserError: a folder holds no finished run, or `output` cannot be written.
@@ -40,7 +43,17 @@ def write_comparison(folders: Sequence[Path], output: Path) -> Path:
         write_text(output, html)
     except OSError as error:
         raise UserError(f"{output} cannot be written ({error.strerror})") from error
-    return output
+    return markdown_table(records)
+
+
+def markdown_table(records: dict[str, Record]) -> str:
+    """One line per figure that any run has, one column per run."""
+    lines = [["", *records], ["---"] * (len(records) + 1)]
+    for name in FIGURES:
+        cells = [record.figure(name) for record in records.values()]
+        if any(cells):
+            lines.append([f"`{name}`", *(cell or "–" for cell in cells)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def config_differences(records: dict[str, Record]) -> list[tuple[str, list[object]]]:

@@ -95,7 +95,9 @@ def test_a_run_without_test_rows_has_a_report(browser, tmp_path):
 
 def test_the_comparison_shows_every_run_and_what_differs(browser, tmp_path):
     runs = [write_run(tmp_path / n, n, nll) for n, nll in (("a", 20.0), ("b", 18.5))]
-    page = opened(browser, write_comparison(runs, tmp_path / "compare.html"))
+    table = write_comparison(runs, tmp_path / "compare.html")
+    assert "| `test_nll_nats` | 20 ± 0.1 | 18.5 ± 0.1 |" in table
+    page = opened(browser, tmp_path / "compare.html")
     assert "20 ± 0.1\t18.5 ± 0.1" in page.inner_text("#figures")
     assert "name\ta\tb" in page.inner_text("#differences")
     assert len(sizes(page)) == 6
