@@ -5,8 +5,9 @@ Axis legend, used in all signatures:
     B   rows of a batch            N   rows of a data set
     L   tokens of a row            V   values a token can take (MASK = V is one more)
     K   draws, strata or levels    C   channels of a network
+    F   numbers of a row's context
 
-A token row is `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` for *unknown*.
+A token row is `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` (*unknown*).
 MASK is the same symbol whether the diffusion hid the token or nobody ever measured it.
 """
 
@@ -19,6 +20,7 @@ Params: TypeAlias = Any  # a pytree of arrays
 Tokens: TypeAlias = Integer[Array, "B L"]
 Positions: TypeAlias = Bool[Array, "B L"]
 Logits: TypeAlias = Float[Array, "B L V"]
+Context: TypeAlias = Float[Array, "B F"]
 RowKeys: TypeAlias = Key[Array, " B"]
 RootKey: TypeAlias = Key[Array, ""]
 
@@ -46,9 +48,21 @@ class Denoiser(Protocol):
 
     def init(self, key: RootKey) -> Params: ...
 
-    def apply(self, params: Params, z: Tokens) -> Logits: ...
+    def apply(
+        self, params: Params, z: Tokens, context: Context | None = None
+    ) -> Logits:
+        """Logits of every token.
+
+        Args:
+          context: what is known of the *visible* tokens beside their values, e.g. the
+            exact numbers behind bins. It must not matter where `z` is MASK. Networks
+            of data that have none ignore it.
+        """
+        ...
 
 
-def bind(denoiser: Denoiser, params: Params) -> Denoise:
-    """`denoise(z) -> logits` with the parameters fixed."""
-    return lambda z: denoiser.apply(params, z)
+def bind(denoiser: Denoiser, params: Params, context: Context | None = None) -> Denoise:
+    """`denoise(z) -> logits` with the parameters and the rows' context fixed."""
+    if context is None:
+        return lambda z: denoiser.apply(params, z)
+    return lambda z: denoiser.apply(params, z, context)

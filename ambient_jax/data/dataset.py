@@ -13,11 +13,14 @@ class IncompleteData:
       tokens: `[N, L]` unsigned integers, 0..V-1, and MASK = V where unknown.
       shape: of one row, (H, W) or (L,).
       num_values: V.
+      context: `[N, F]` float32, what a network is told of the observed tokens beside
+        their values (see `Denoiser.apply`); None where tokens say it all.
     """
 
     tokens: np.ndarray
     shape: tuple[int, ...]
     num_values: int
+    context: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         length = int(np.prod(self.shape))
@@ -27,6 +30,10 @@ class IncompleteData:
             )
         if self.tokens.size and self.tokens.max() > self.num_values:
             raise ValueError(f"tokens above MASK = {self.num_values}")
+        if self.context is not None and len(self.context) != len(self.tokens):
+            raise ValueError(
+                f"context has {len(self.context)} rows, tokens {len(self.tokens)}"
+            )
 
     def __len__(self) -> int:
         return len(self.tokens)

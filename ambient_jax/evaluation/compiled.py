@@ -23,6 +23,8 @@ GAP = 0.1
 class Compiled:
     """Row functions of one denoiser, for `[N, L]` arrays on the host.
 
+    Each takes the rows' `context=` by keyword where the network reads one.
+
     Args:
       denoiser: the network.
       mesh: devices; rows are split over them.
@@ -37,8 +39,8 @@ class Compiled:
         self.batch_size, self.sampler = batch_size, sampler
 
     def _map(self, function) -> RowMap:
-        def run(params, row_keys, *rows):
-            return function(bind(self.denoiser, params), row_keys, *rows)
+        def run(params, row_keys, *rows, context=None):
+            return function(bind(self.denoiser, params, context), row_keys, *rows)
 
         return RowMap(run, self.mesh, self.batch_size)
 

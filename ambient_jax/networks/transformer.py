@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.networks.blocks import Attention, Dtype, Mlp
-from ambient_jax.types import Logits, Params, RootKey, Tokens
+from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 
 class TransformerModule(nn.Module):
@@ -74,5 +74,7 @@ class Transformer:
         z = jnp.zeros((1, self.length), jnp.int32)
         return jax.jit(self.module.init)(key, z)["params"]
 
-    def apply(self, params: Params, z: Tokens) -> Logits:
+    def apply(
+        self, params: Params, z: Tokens, context: Context | None = None
+    ) -> Logits:
         return cast(Logits, self.module.apply({"params": params}, z.astype(jnp.int32)))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.networks.blocks import Attention, ConvBlock, Dtype, Mlp
-from ambient_jax.types import Logits, Params, RootKey, Tokens
+from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 
 def visible_mean(
@@ -127,7 +127,9 @@ class UNet:
         z = jnp.zeros((1, *self.shape), jnp.int32)
         return jax.jit(self.module.init)(key, z)["params"]
 
-    def apply(self, params: Params, z: Tokens) -> Logits:
+    def apply(
+        self, params: Params, z: Tokens, context: Context | None = None
+    ) -> Logits:
         picture = z.astype(jnp.int32).reshape(z.shape[0], *self.shape)
         logits = cast(Array, self.module.apply({"params": params}, picture))
         return logits.reshape(z.shape[0], self.length, self.num_values)

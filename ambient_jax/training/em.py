@@ -191,7 +191,11 @@ class Trainer:
         return np.concatenate(passes)[:needed].reshape(-1, plan.batch_size)
 
     def _batch(self, completions: np.ndarray, where: np.ndarray) -> Batch:
-        rows = Batch(self.data.tokens[where], completions[where])
+        context = self.data.context
+        rows = Batch(
+            self.data.tokens[where], completions[where],
+            None if context is None else context[where],
+        )  # fmt: skip
         return meshes.put_rows(self.mesh, rows)
 
 

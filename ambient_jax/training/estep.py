@@ -62,14 +62,14 @@ class Completer:
         self.settings = settings
         self.seed = seed
 
-        def fresh(params: Params, row_keys, tokens):
-            z = tokens.astype(jnp.int32)
-            x = sampling.draw(bind(denoiser, params), z, row_keys, settings.first)
+        def fresh(params: Params, row_keys, tokens, context=None):
+            z, denoise = tokens.astype(jnp.int32), bind(denoiser, params, context)
+            x = sampling.draw(denoise, z, row_keys, settings.first)
             return x.astype(tokens.dtype)
 
-        def warm(params: Params, row_keys, tokens, completion):
+        def warm(params: Params, row_keys, tokens, completion, context=None):
             x = sampling.refresh(
-                bind(denoiser, params), completion.astype(jnp.int32),
+                bind(denoiser, params, context), completion.astype(jnp.int32),
                 tokens == denoiser.num_values, row_keys, settings.fraction,
                 settings.sampler,
             )  # fmt: skip
@@ -98,13 +98,16 @@ class Completer:
         """
         key = keys.derive(self.seed, keys.Purpose.E_STEP, round_)
         chosen = self.chosen_rows(round_)
-        tokens = self.data.tokens[chosen]
+        tokens, context = self.data.tokens[chosen], self.data.context
+        context = None if context is None else context[chosen]
         if round_ == self.settings.first_round:
-            batches = self._fresh.batches(params, key, tokens, ids=chosen, start=start)
+            batches = self._fresh.batches(
+                params, key, tokens, ids=chosen, start=start, context=context
+            )
         else:
             current = completions[chosen]
             batches = self._warm.batches(
-                params, key, tokens, current, ids=chosen, start=start
+                params, key, tokens, current, ids=chosen, start=start, context=context
             )
         for where, drawn in batches:
             completions[chosen[where]] = drawn

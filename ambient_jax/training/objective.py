@@ -12,7 +12,7 @@ from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.consistency import Consistency, consistency_loss
 from ambient_jax.diffusion.losses import easy_loss, low_discrepancy_times
 from ambient_jax.diffusion.schedules import Linear, Schedule, elbo_weight
-from ambient_jax.types import Denoiser, Params, RootKey, Tokens
+from ambient_jax.types import Context, Denoiser, Params, RootKey, Tokens, bind
 
 
 class Batch(NamedTuple):
@@ -24,6 +24,7 @@ class Batch(NamedTuple):
 
     tokens: Tokens | np.ndarray  # MASK where never observed
     completion: Tokens | np.ndarray  # equals `tokens` where observed
+    context: Context | np.ndarray | None = None  # of the observed tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,31 +75,28 @@ class Objective:
         t = low_discrepancy_times(k_time, len(tokens), self.t_min)
         u = jax.random.uniform(k_hide, x.shape)
         z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
-        logits = denoiser.apply(params, z)
+        told = None if batch.context is None else jnp.asarray(batch.context)
+        denoise = bind(denoiser, params, told)
+        logits = denoise(z)
         weight = jnp.where(tokens != mask, 1.0, self.imputed_weight)
         easy = easy_loss(logits, x, z, weight, elbo_weight(self.schedule, t), mask)
         parts = {"easy_loss": easy}
         total = easy
         if self.consistency is not None:
             hard, scale = self._consistency(
-                denoiser, params, z, logits, x, t, step, k_consistency
+                denoise, z, logits, x, t, step, k_consistency
             )
             parts["consistency_loss"] = hard
             total = easy + scale * hard
         return total, parts | {"loss": total}
 
-    def _consistency(self, denoiser, params, z, logits, x, t, step, key):
+    def _consistency(self, denoise, z, logits, x, t, step, key):
         assert self.consistency is not None
         settings = self.consistency
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
-        def denoise(z):
-            return denoiser.apply(params, z)
-
         # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
         # `lax.cond` twenty times slower, and a second compilation would cost as much.
-        hard = consistency_loss(
-            denoise, z, logits, x, t, self.schedule, settings, key
-        )
+        hard = consistency_loss(denoise, z, logits, x, t, self.schedule, settings, key)
         return hard, scale

@@ -14,7 +14,8 @@ from ambient_jax.types import Params, RootKey
 
 RowFunction = Callable[..., Any]
 """`(params, keys[B], *rows) -> pytree of [B, ...]`; a row's result must depend on its
-own key and content alone, so that batch size and padding do not matter."""
+own key and content alone, so that batch size and padding do not matter. Where rows have
+a context it comes as the keyword `context`."""
 
 
 class RowMap:
@@ -33,8 +34,12 @@ class RowMap:
         self.mesh = mesh
         self.batch_size = meshes.check_batch_size(mesh, batch_size)
 
-        def run(params: Params, key: RootKey, ids: Array, rows: tuple[Array, ...]):
-            return function(params, row_keys(key, ids), *rows)
+        def run(
+            params: Params, key: RootKey, ids: Array, rows: tuple[Array, ...],
+            context: Array | None,
+        ):  # fmt: skip
+            named = {} if context is None else {"context": context}
+            return function(params, row_keys(key, ids), *rows, **named)
 
         self._run = jax.jit(run)
 
@@ -43,37 +48,48 @@ class RowMap:
         params: Params,
         key: RootKey,
         *rows: np.ndarray,
+        context: np.ndarray | None = None,
         ids: np.ndarray | None = None,
         start: int = 0,
     ) -> Iterator[tuple[slice, Any]]:
         """Yields `(slice of the rows, result on the host)` in order, from row `start`.
 
         Rows are read when their batch is dispatched, one batch ahead of the results.
-        `ids` are the numbers that the rows' keys are made from (default: 0..N-1).
+        `ids` are the numbers that the rows' keys are made from (default: 0..N-1);
+        `context` is `[N, F]`, see `Denoiser.apply`.
         """
         ids = np.arange(len(rows[0])) if ids is None else ids
         pending: tuple[slice, Any] | None = None
         for begin in range(start, len(rows[0]), self.batch_size):
             where = slice(begin, min(begin + self.batch_size, len(rows[0])))
-            result = self._dispatch(params, key, where, (ids, *rows))
+            result = self._dispatch(params, key, where, (ids, *rows), context)
             if pending is not None:
                 yield self._fetch(pending)
             pending = (where, result)
         if pending is not None:
             yield self._fetch(pending)
 
-    def __call__(self, params: Params, key: RootKey, *rows: np.ndarray) -> Any:
+    def __call__(
+        self,
+        params: Params,
+        key: RootKey,
+        *rows: np.ndarray,
+        context: np.ndarray | None = None,
+    ) -> Any:
         """All results, concatenated over the rows."""
-        parts = [result for _, result in self.batches(params, key, *rows)]
+        batches = self.batches(params, key, *rows, context=context)
+        parts = [result for _, result in batches]
         return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
 
     def _dispatch(
-        self, params: Params, key: RootKey, where: slice, arrays: Sequence[np.ndarray]
-    ) -> Any:
+        self, params: Params, key: RootKey, where: slice,
+        arrays: Sequence[np.ndarray], context: np.ndarray | None,
+    ) -> Any:  # fmt: skip
         padded = np.arange(where.start, where.start + self.batch_size)
         padded = np.minimum(padded, where.stop - 1)
         ids, *rows = (array[padded] for array in arrays)
-        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows)))
+        told = None if context is None else context[padded]
+        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), told))
         return self._run(params, key, *sent)
 
     @staticmethod
