@@ -80,6 +80,7 @@ def _consistency() -> ConfigDict:
     c.form = "kl"  # kl (one draw of the cleaner side), martingale (two draws)
     c.stop = "cleaner"  # side without gradient: cleaner (published), noisier, none
     c.target = "soft"  # teacher of the kl form: soft, argmax (forcing pixels), sample
+    c.teacher = "online"  # of the kl form: online (published), ema (averaged)
     c.gap = 0.1  # distance of the two sides in t, in (0, 1]
     c.first_round = placeholder(int)  # start of its ramp; unset: the first E-step
     c.ramp_rounds = 1  # rounds over which its weight grows to full

@@ -33,7 +33,10 @@ class Consistency:
         `noisier`, or `none` (both learn).
       target: the teacher's distribution in the `kl` form: `soft`, `argmax` (the
         published "forcing pixels") or `sample`. Anything but `soft` is a constant, so
-        it needs `stop = cleaner`.
+        it needs `form = kl` and `stop = cleaner`.
+      teacher: whose prediction the cleaner side is: the network that learns (`online`,
+        as published) or its moving average (`ema`: the mean teacher of Tarvainen &
+        Valpola 2017, arXiv 1703.01780). `ema` is a constant too.
       gap: how far `s` lies below `t`, in (0, 1]; small, because a bulk reveal from
         factorised marginals is not a joint sample.
     """
@@ -41,15 +44,17 @@ class Consistency:
     form: Literal["kl", "martingale"] = "kl"
     stop: Side = "cleaner"
     target: Target = "soft"
+    teacher: Literal["online", "ema"] = "online"
     gap: float = 0.1
 
     def __post_init__(self):
         if not 0 < self.gap <= 1:
             raise ValueError(f"gap must lie in (0, 1], got {self.gap}")
-        if self.target != "soft" and (self.form, self.stop) != ("kl", "cleaner"):
+        constant = self.target != "soft" or self.teacher == "ema"
+        if constant and (self.form, self.stop) != ("kl", "cleaner"):
             raise ValueError(
-                f"target={self.target} needs form=kl and stop=cleaner "
-                f"(got form={self.form}, stop={self.stop})"
+                f"target={self.target}, teacher={self.teacher} needs form=kl and "
+                f"stop=cleaner (got form={self.form}, stop={self.stop})"
             )
 
 
@@ -121,6 +126,7 @@ def martingale_products(
 
 def consistency_loss(
     denoise: Denoise,
+    teacher: Denoise,
     z_t: Tokens,
     logits_t: Logits,
     x: Tokens,
@@ -138,6 +144,7 @@ def consistency_loss(
 
     Args:
       denoise: the network under the current parameters.
+      teacher: the network that predicts the cleaner side of the `kl` form.
       z_t, logits_t: the noisier state and the predictions at it.
       x: the data that `z_t` was made from; MASK where unknown.
       t: times of the rows.
@@ -149,7 +156,7 @@ def consistency_loss(
     u = jax.random.uniform(k_where, z_t.shape)
     if settings.form == "kl":
         z_s = absorbing.reverse_step(u, z_t, x, chance, mask)
-        return kl_consistency(denoise(z_s), logits_t, z_s, settings, k_1)
+        return kl_consistency(teacher(z_s), logits_t, z_s, settings, k_1)
 
     def cleaner(k: Key[Array, ""]) -> Tokens:
         values = absorbing.draw_values(jax.random.uniform(k, z_t.shape), logits_t)

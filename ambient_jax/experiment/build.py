@@ -83,7 +83,8 @@ def objective(config: Config, length: int) -> Objective:
     start = config.em.first_round if hard.first_round is None else hard.first_round
     form = construct(
         "consistency", Consistency,
-        form=hard.form, stop=hard.stop, target=hard.target, gap=hard.gap,
+        form=hard.form, stop=hard.stop, target=hard.target, teacher=hard.teacher,
+        gap=hard.gap,
     )  # fmt: skip
     return construct(
         "objective", Objective,

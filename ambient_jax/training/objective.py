@@ -65,8 +65,12 @@ class Objective:
         batch: Batch,
         step: Int[Array, ""],
         key: RootKey,
+        ema: Params = None,
     ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`)."""
+        """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`).
+
+        `ema` are the averaged parameters, for a consistency loss that has them teach.
+        """
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)
         completion = batch.completion.astype(jnp.int32)
@@ -83,14 +87,16 @@ class Objective:
         parts = {"easy_loss": easy}
         total = easy
         if self.consistency is not None:
+            by_ema = self.consistency.teacher == "ema"
+            teacher = bind(denoiser, ema, told) if by_ema else denoise
             hard, scale = self._consistency(
-                denoise, z, logits, x, t, step, k_consistency
+                denoise, teacher, z, logits, x, t, step, k_consistency
             )
             parts["consistency_loss"] = hard
             total = easy + scale * hard
         return total, parts | {"loss": total}
 
-    def _consistency(self, denoise, z, logits, x, t, step, key):
+    def _consistency(self, denoise, teacher, z, logits, x, t, step, key):
         assert self.consistency is not None
         settings = self.consistency
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
@@ -98,5 +104,7 @@ class Objective:
 
         # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
         # `lax.cond` twenty times slower, and a second compilation would cost as much.
-        hard = consistency_loss(denoise, z, logits, x, t, self.schedule, settings, key)
+        hard = consistency_loss(
+            denoise, teacher, z, logits, x, t, self.schedule, settings, key
+        )
         return hard, scale

@@ -51,7 +51,7 @@ def train_step(
 
     def loss_fn(params):
         key_now = jax.random.fold_in(key, state.step)
-        return objective(denoiser, params, batch, state.step, key_now)
+        return objective(denoiser, params, batch, state.step, key_now, state.ema)
 
     (loss, parts), grads = jax.value_and_grad(loss_fn, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)

@@ -28,7 +28,9 @@ def loss_of(network, params, settings, seed=0, n=N):
     u = jax.random.uniform(k_u, x.shape)
     z = absorbing.forward(u, x, Linear().alpha(t), 2)
     denoise = bind(network, params)
-    return consistency_loss(denoise, z, denoise(z), x, t, Linear(), settings, k_loss)
+    return consistency_loss(
+        denoise, denoise, z, denoise(z), x, t, Linear(), settings, k_loss
+    )
 
 
 def noisy(params, scale=1.0):
@@ -105,8 +107,9 @@ def test_the_gradient_stops_where_it_should(form, stop):
     def loss(p):
         denoise = bind(network, p)
         return consistency_loss(
-            denoise, z_t, denoise(z_t), x, t, Linear(), settings, jax.random.key(0)
-        )
+            denoise, denoise, z_t, denoise(z_t), x, t, Linear(), settings,
+            jax.random.key(0),
+        )  # fmt: skip
 
     grad = np.abs(np.asarray(jax.grad(loss)(params))).sum(axis=(1, 2))
     noisier, cleaner = grad[-1], grad[:-1].sum()  # the last state is all masked
@@ -118,5 +121,7 @@ def test_the_gradient_stops_where_it_should(form, stop):
 def test_discrete_targets_need_the_published_direction():
     with pytest.raises(ValueError, match="stop=cleaner"):
         Consistency(target="argmax", stop="noisier")
+    with pytest.raises(ValueError, match="teacher=ema needs form=kl"):
+        Consistency(teacher="ema", form="martingale", stop="noisier")
     with pytest.raises(ValueError, match="gap"):
         Consistency(gap=0.0)

@@ -133,3 +133,17 @@ def test_consistency_waits_for_its_start_and_ramps():
     np.testing.assert_allclose(found[15][0], 1.0 * hard, rtol=1e-4)
     np.testing.assert_allclose(found[20][0], 2.0 * hard, rtol=1e-4)
     np.testing.assert_allclose(found[50][0], 2.0 * hard, rtol=1e-4)
+
+
+def test_the_averaged_network_teaches_where_it_should():
+    """With `teacher=ema` the loss falls to 0 only where the student agrees with it."""
+    network, params = Table.exact(joint(4))
+    other = params + jax.random.normal(jax.random.key(9), params.shape)
+
+    def hard(teacher, ema):
+        objective = Objective(consistency=Consistency(teacher=teacher))
+        arguments = (batch_of(), jnp.asarray(0), jax.random.key(KEY), ema)
+        return float(objective(network, params, *arguments)[1]["consistency_loss"])
+
+    assert hard("ema", params) == hard("online", other)
+    assert hard("ema", other) > 2 * hard("ema", params)
