@@ -6,7 +6,7 @@ Axis legend, used in all signatures:
     L   tokens of a row            V   values a token can take (MASK = V is one more)
     K   draws, strata or levels    C   channels of a network
 
-A token row is `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` for *unknown*.
+A token row is `Integer[Array, "B L"]`: values `0..V-1`, or `MASK = V` for *unknown*.
 MASK is the same symbol whether the diffusion hid the token or nobody ever measured it.
 """
 
