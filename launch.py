@@ -36,15 +36,18 @@ flags.DEFINE_boolean("overwrite", False, "sample, impute: replace --output.")
 flags.DEFINE_list(
     "compare", None, "Folders of finished runs, to put beside each other in --output."
 )
+MISTAKES = (AttributeError, KeyError, OSError, TypeError, ValueError)
 
 
 def parse(argv: list[str]) -> list[str]:
     """Parses the flags; a mistake in them is a `UserError` of one line."""
     try:
-        return FLAGS(argv)
-    except UserError:
-        raise
-    except (flags.Error, AttributeError, KeyError, ValueError, TypeError) as error:
+        rest = FLAGS(argv)
+        _ = FLAGS.config and FLAGS.config.name  # an absent file fails when it is read
+        if rest[1:]:
+            raise ValueError(f"{' '.join(rest[1:])!r} is no flag")
+        return rest
+    except (flags.Error, *MISTAKES) as error:
         text = str(error.args[0] if error.args else error)
         line = " ".join(text.replace("\\'", "'").split())
         raise UserError(f"{line} (see --help)") from error

@@ -7,7 +7,7 @@ Axis legend, used in all signatures:
     K   draws, strata or levels    C   channels of a network
     F   numbers of a row's context
 
-A token row is `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` (*unknown*).
+A token row is `Integer[Array, "B L"]`: values `0..V-1`, or `MASK = V` for *unknown*.
 MASK is the same symbol whether the diffusion hid the token or nobody ever measured it.
 """
 

@@ -19,6 +19,7 @@ from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.schedules import Schedule
 from ambient_jax.types import Denoise, Logits, Positions, Tokens
 
+Form = Literal["kl", "martingale"]
 Side = Literal["cleaner", "noisier", "none"]
 Target = Literal["soft", "argmax", "sample"]
 
@@ -41,7 +42,7 @@ class Consistency:
         factorised marginals is not a joint sample.
     """
 
-    form: Literal["kl", "martingale"] = "kl"
+    form: Form = "kl"
     stop: Side = "cleaner"
     target: Target = "soft"
     teacher: Literal["online", "ema"] = "online"

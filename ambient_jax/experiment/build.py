@@ -6,7 +6,7 @@ section. `configs/base.py` says what each field means.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import optax
 
@@ -14,7 +14,7 @@ from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
-from ambient_jax.diffusion.consistency import Consistency
+from ambient_jax.diffusion.consistency import Consistency, Form, Side, Target
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
@@ -81,6 +81,8 @@ def objective(config: Config, length: int) -> Objective:
     """The training loss; `length` is L."""
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
     start = config.em.first_round if hard.first_round is None else hard.first_round
+    for name, options in (("form", Form), ("stop", Side), ("target", Target)):
+        choose(f"consistency.{name}", dict.fromkeys(get_args(options)), hard[name])
     form = construct(
         "consistency", Consistency,
         form=hard.form, stop=hard.stop, target=hard.target, teacher=hard.teacher,
@@ -130,7 +132,8 @@ def plan(config: Config) -> Plan:
 def optimizer(config: Config) -> optax.GradientTransformation:
     """AdamW and its learning rate over the whole run."""
     c = config.optimizer
-    return make_optimizer(
+    return construct(
+        "optimizer", make_optimizer,
         learning_rate=c.learning_rate, warmup_steps=c.warmup_steps,
         total_steps=config.train.rounds * config.train.steps_per_round,
         weight_decay=c.weight_decay, clip_norm=c.clip_norm,
@@ -145,6 +148,21 @@ def sampler(config: Config) -> Sampler:
         num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
         corrector_fraction=c.corrector_fraction,
     )  # fmt: skip
+
+
+def check_numbers(config: Config) -> None:
+    """Refuses values below their least, of the fields that no object checks."""
+    for field, least in LEAST.items():
+        section, name = field.split(".")
+        value = config[section][name]
+        if value < least:
+            raise UserError(f"config.{field} must be at least {least}, got {value}")
+
+
+LEAST = {
+    "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.draws": 1,
+    "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
+}  # fmt: skip
 
 
 def choose(field: str, options: dict[str, T], name: str) -> T:

@@ -54,6 +54,7 @@ def make(config: Config, cache: Path) -> Setup:
     Raises:
       UserError: a field or the data are not usable.
     """
+    build.check_numbers(config)
     mesh, dataset = make_mesh(), build.dataset(config)
     train, e = dataset.train, config.eval
     network = build.denoiser(config, train.shape, train.num_values)
@@ -88,7 +89,7 @@ def check_network(setup: Setup) -> int:
     """Number of parameters; what the network refuses is the user's to mend."""
     try:
         shapes = jax.eval_shape(setup.trainer.denoiser.init, jax.random.key(0))
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # Flax and JAX raise many kinds
         line = " ".join(str(error).split())[:200]
         raise UserError(f"config.network: {line}") from error
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))

@@ -45,6 +45,17 @@ class Plan:
     log_every: int = 50
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("rounds", "steps_per_round", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
 
 @runtime_checkable
 class Hooks(Protocol):

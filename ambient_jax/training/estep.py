@@ -40,6 +40,8 @@ class EStep:
     def __post_init__(self):
         if not (0 < self.fraction <= 1 and 0 < self.rows <= 1):
             raise ValueError("fraction and rows must lie in (0, 1]")
+        if self.first_round is not None and self.first_round < 0:
+            raise ValueError(f"first_round must not be below 0, got {self.first_round}")
 
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""

@@ -54,6 +54,13 @@ class Objective:
     consistency_ramp: int = 1
     t_min: float = 1e-3
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.natural_share <= 1:
+            raise ValueError(f"natural_share must lie in [0, 1]: {self.natural_share}")
+        for name in ("imputed_weight", "consistency_weight", "consistency_ramp"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be below 0: {getattr(self, name)}")
+
     def natural_rows(self, num_rows: int) -> Bool[Array, "B 1"]:
         """The rows of a batch that hide their imputations: the first ones."""
         return (jnp.arange(num_rows) < round(self.natural_share * num_rows))[:, None]

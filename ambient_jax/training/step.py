@@ -22,6 +22,12 @@ def make_optimizer(
     clip_norm: float,
 ) -> optax.GradientTransformation:  # fmt: skip
     """AdamW with global-norm clipping and a warm-up / cosine learning rate."""
+    if learning_rate <= 0 or clip_norm <= 0 or min(warmup_steps, weight_decay) < 0:
+        raise ValueError(
+            "learning_rate and clip_norm must be above 0, warmup_steps and "
+            f"weight_decay not below it; got {learning_rate}, {clip_norm}, "
+            f"{warmup_steps}, {weight_decay}"
+        )
     rate = optax.warmup_cosine_decay_schedule(
         0.0, learning_rate, min(warmup_steps, total_steps // 2), max(total_steps, 1),
         end_value=0.02 * learning_rate,

@@ -22,7 +22,9 @@ def test_ratio_error_counts_rows_not_cells(transform):
     for _ in range(400):
         cells = rng.integers(1, 30, 200).astype(float)
         top = cells * (rng.random(200) < 0.7)
-        found.append(dict(estimate.ratio("r", top, cells, lambda v: float(transform(v)))))
+        found.append(
+            dict(estimate.ratio("r", top, cells, lambda v: float(transform(v))))
+        )
     spread = np.std([run["r"] for run in found])
     assert abs(np.mean([run["r_se"] for run in found]) / spread - 1) < 0.2
     assert abs(np.mean([run["r"] for run in found]) - transform(0.7)) < 0.01

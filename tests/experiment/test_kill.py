@@ -1,4 +1,4 @@
-"""SIGKILL in the E-step, in the M-step, while saving and at the end: nothing is lost."""
+"""SIGKILL in the E-step, the M-step, while saving and at the end: nothing is lost."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 KILLER = Path(__file__).with_name("killer.py")
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,7 @@ def checkpoint_bits(workdir):
     return [np.asarray(leaf) for leaf in leaves] + [found.completions]
 
 
+@pytest.mark.timeout(600)  # eight launches
 def test_killed_everywhere_it_ends_bitwise_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     code, _, err = run("never", whole)
@@ -81,23 +83,19 @@ def test_killed_everywhere_it_ends_bitwise_the_same(tmp_path):
         code, _, err = run(point, killed)
         assert code == -signal.SIGKILL, (point, err)
         assert not (killed / "summary.json").exists()
-    code, out, err = run("never", killed)
-    assert code == 0, err
-    assert "going on from" in out
-    assert results(killed) == results(whole)
-    for a, b in zip(checkpoint_bits(killed), checkpoint_bits(whole), strict=True):
-        assert np.array_equal(a, b)
 
-    # A torn checkpoint is skipped with a line, and the run ends the same once more.
-    (killed / "summary.json").unlink()
+    # A torn checkpoint is skipped with a line; the run goes on from the one before.
     newest = max((killed / "checkpoints").iterdir(), key=lambda p: int(p.name))
     for file in (newest / "completions").rglob("*"):
         if file.is_file():
             file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     code, out, err = run("never", killed)
     assert code == 0, err
+    assert "going on from" in out
     assert f"checkpoint {newest.name} is torn and is skipped" in err
     assert results(killed) == results(whole)
+    for a, b in zip(checkpoint_bits(killed), checkpoint_bits(whole), strict=True):
+        assert np.array_equal(a, b)
 
     # The same command on a finished run does nothing; another config is refused.
     before = (killed / "summary.json").stat().st_mtime_ns
