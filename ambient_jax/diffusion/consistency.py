@@ -22,6 +22,7 @@ from ambient_jax.types import Denoise, Logits, Positions, Tokens
 Form = Literal["kl", "martingale"]
 Side = Literal["cleaner", "noisier", "none"]
 Target = Literal["soft", "argmax", "sample"]
+Teacher = Literal["online", "ema"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,7 @@ class Consistency:
     form: Form = "kl"
     stop: Side = "cleaner"
     target: Target = "soft"
-    teacher: Literal["online", "ema"] = "online"
+    teacher: Teacher = "online"
     gap: float = 0.1
 
     def __post_init__(self):

@@ -14,7 +14,7 @@ from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
-from ambient_jax.diffusion.consistency import Consistency, Form, Side, Target
+from ambient_jax.diffusion.consistency import Consistency, Form, Side, Target, Teacher
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
@@ -81,7 +81,9 @@ def objective(config: Config, length: int) -> Objective:
     """The training loss; `length` is L."""
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
     start = config.em.first_round if hard.first_round is None else hard.first_round
-    for name, options in (("form", Form), ("stop", Side), ("target", Target)):
+    for name, options in (
+        ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher)
+    ):  # fmt: skip
         choose(f"consistency.{name}", dict.fromkeys(get_args(options)), hard[name])
     form = construct(
         "consistency", Consistency,
