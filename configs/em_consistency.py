@@ -1,7 +1,7 @@
 """EM + consistency: predictions along one trajectory agree; the average teaches.
 
 Claim: at equal steps a better likelihood than EM only, with samples no worse.
-How: KL from the averaged network's prediction at a cleaner step to that at a noisier one,
+How: KL from the averaged network at a cleaner step to the prediction at a noisier one,
 from the first round on. The published form (the online network teaches), the martingale
 and larger weights did not beat EM only on digits; `docs/recipe.md` has the figures.
 Cost: one more forward pass a step, without its backward.
