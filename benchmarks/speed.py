@@ -231,7 +231,7 @@ def estep_rows(bench: Bench, repeats: int) -> None:
 
 def traffic(bench: Bench) -> None:
     """Bytes from host to device; between the edges a transfer guard forbids any."""
-    step = sum(leaf.nbytes for leaf in bench.batch)
+    step = sum(leaf.nbytes for leaf in jax.tree.leaves(bench.batch))
     estep = 2 * bench.estep_batch_size * bench.data.tokens.shape[1]
     estep += 4 * bench.estep_batch_size
     print(f"host to device: {step:,} bytes per train step; {estep:,} per E-step batch "
