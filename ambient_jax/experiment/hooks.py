@@ -52,7 +52,7 @@ class RunHooks:
         self._score = figures.get(SCORE)
         self.log(progress.position.round, int(progress.state.step), figures)
         self.pictures(progress, self.tensorboard)
-        shown = " ".join(f"{k} {figures[k]:.2f}" for k in SHOWN if k in figures)
+        shown = " ".join(f"{k} {figures[k]:.4g}" for k in SHOWN if k in figures)
         print(f"round {round_}/{self.rounds}: {shown}", flush=True)
 
     def save(self, progress: Progress) -> None:
