@@ -24,10 +24,12 @@ class CategoryColumn:
     Attributes:
       values: the K values, as they stood in the column.
       share: `[K]` of the observed cells that were one of them.
+      count: observed cells it was fitted on.
     """
 
     values: tuple[Any, ...]
     share: np.ndarray
+    count: int
 
     @classmethod
     def fit(cls, cells: np.ndarray, max_categories: int) -> "CategoryColumn":
@@ -38,7 +40,7 @@ class CategoryColumn:
         counts = pd.Series(cells, dtype=object).value_counts()
         kept = in_order(counts.index[:max_categories].tolist())
         share = counts.loc[kept].to_numpy(np.float64)
-        return cls(values=tuple(kept), share=share / share.sum())
+        return cls(values=tuple(kept), share=share / share.sum(), count=len(cells))
 
     @property
     def size(self) -> int:
@@ -71,10 +73,11 @@ class CategoryColumn:
                 raise TypeError(
                     f"values of type {type(value).__name__} cannot be saved"
                 )
-        return {"kind": "category", "values": values, "share": self.share.tolist()}
+        return {"kind": "category", "values": values, "share": self.share.tolist(),
+                "count": self.count}  # fmt: skip
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "CategoryColumn":
         """What `to_json` wrote."""
         share = np.asarray(fields["share"], np.float64)
-        return cls(values=tuple(fields["values"]), share=share)
+        return cls(values=tuple(fields["values"]), share=share, count=fields["count"])

@@ -137,7 +137,9 @@ def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
     elif pdt.is_object_dtype(dtype):
         values = _plain_objects(series, values)
     elif pdt.is_float_dtype(dtype) and values.dtype == object:
-        out, dtype = out.astype(object), np.dtype(object)
+        out = out.astype(object)
+    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
+        values = values.astype(dtype)
     elif pdt.is_bool_dtype(dtype):
         values = values.astype(bool)
     out.iloc[where] = values
