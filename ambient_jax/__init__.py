@@ -19,6 +19,10 @@ _HOMES = {
     "ambient_jax.diffusion.sampling": ("Sampler",),
     "ambient_jax.errors": ("UserError",),
     "ambient_jax.model": ("Model",),
+    "ambient_jax.tabular.codec": ("TableCodec",),
+    "ambient_jax.tabular.imputer": ("AmbientImputer",),
+    "ambient_jax.tabular.pooling": ("pool",),
+    "ambient_jax.tabular.recipe": ("Recipe",),
     "ambient_jax.training.estep": ("EStep",),
     "ambient_jax.training.objective": ("Objective",),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 
 from ambient_jax.diffusion import absorbing, likelihood, sampling
 from ambient_jax.diffusion.consistency import martingale_products
+from ambient_jax.diffusion.losses import cross_entropy
 from ambient_jax.diffusion.sampling import Sampler, row_uniforms
 from ambient_jax.training.rowmap import RowMap
 from ambient_jax.types import Denoise, Denoiser, RowKeys, Tokens, bind
@@ -65,6 +66,21 @@ class Compiled:
             return jnp.argmax(logits, axis=-1), mean
 
         return self._map(marginals)
+
+    @cached_property
+    def logits(self) -> RowMap:
+        """`(params, key, z) -> logits [N, L, V]`, in one forward pass."""
+        return self._map(lambda denoise, row_keys, z: denoise(z.astype(jnp.int32)))
+
+    @cached_property
+    def hidden_nats(self) -> RowMap:
+        """`(params, key, x, z) -> [N, L]`: `-log p(x_i | z)` where only `z` is MASK."""
+
+        def hidden(denoise, row_keys, x, z):
+            nats = cross_entropy(denoise(z.astype(jnp.int32)), x.astype(jnp.int32))
+            return jnp.where(z == self.denoiser.num_values, nats, 0.0)
+
+        return self._map(hidden)
 
     @cached_property
     def elbo(self) -> RowMap:

@@ -75,9 +75,10 @@ class RowMap:
         key: RootKey,
         *rows: np.ndarray,
         context: np.ndarray | None = None,
+        ids: np.ndarray | None = None,
     ) -> Any:
-        """All results, concatenated over the rows."""
-        batches = self.batches(params, key, *rows, context=context)
+        """All results, concatenated over the rows. See `batches`."""
+        batches = self.batches(params, key, *rows, context=context, ids=ids)
         parts = [result for _, result in batches]
         return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
 

@@ -1,0 +1,1 @@
+"""Tables: a DataFrame to tokens and back, and a scikit-learn imputer."""

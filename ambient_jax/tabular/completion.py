@@ -1,0 +1,123 @@
+"""One table on its way to being complete."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ambient_jax.tabular import predictive
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.inputs import holes_of
+from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.series import fill
+from ambient_jax.training import keys
+
+
+class Completion:
+    """A frame, its holes, and what is put into them. Observed cells are never touched.
+
+    Args:
+      codec, model: what was fitted; no model where there is nothing to learn.
+      frame: rows to complete.
+      shifts: added to imputed numbers, by position in the frame.
+    """
+
+    def __init__(
+        self, codec: TableCodec, model: TableModel | None, frame: pd.DataFrame,
+        shifts: dict[int, float],
+    ):  # fmt: skip
+        self.codec, self.model, self.frame = codec, model, frame
+        self.holes = holes_of(frame)
+        self._shifts = shifts
+        self._encoded = codec.encode(frame)
+
+    def shift(self, number: int) -> float:
+        """What is added to the imputed numbers of the codec's column `number`."""
+        return self._shifts.get(self.codec.columns[number].position, 0.0)
+
+    def cells(self, number: int) -> np.ndarray:
+        """Row numbers of the holes in the codec's column `number`."""
+        return np.flatnonzero(self.holes[:, self.codec.columns[number].position])
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Row numbers with a hole that the model can fill."""
+        positions = [column.position for column in self.codec.columns]
+        return np.flatnonzero(self.holes[:, positions].any(axis=1))
+
+    def exact(self, number: int) -> bool:
+        """Whether the column's dtype holds a mean that is not rounded."""
+        column = self.codec.columns[number]
+        dtype = self.frame.dtypes.iloc[column.position]
+        return column.kind == "number" and pd.api.types.is_float_dtype(dtype)
+
+    def predictions(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yields `(column number, row numbers [n], p [n, K])` for all holes.
+
+        In portions of rows, so that memory does not grow with the table.
+        """
+        if self.model is None:
+            return
+        for chosen, p in self.model.probabilities(self._encoded, self.rows):
+            for number, column in enumerate(self.codec.columns):
+                hole = self.holes[chosen, column.position]
+                if hole.any():
+                    own = predictive.own_probabilities(p[hole, number], column)
+                    yield number, chosen[hole], own
+
+    def points(self, statistic: predictive.Statistic) -> pd.DataFrame:
+        """The frame with one value in each hole."""
+        found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for number, cells, p in self.predictions():
+            values = predictive.point(
+                self.codec.columns[number], p, statistic, self.shift(number),
+                self.exact(number),
+            )  # fmt: skip
+            found.setdefault(number, []).append((cells, values))
+        return self.filled({
+            number: (np.concatenate([c for c, _ in parts]),
+                     np.concatenate([v for _, v in parts]))
+            for number, parts in found.items()
+        })  # fmt: skip
+
+    def draw(self, seed: int, number: int) -> pd.DataFrame:
+        """The frame with draw `number` of the joint posterior in its holes."""
+        if self.model is None or len(self.rows) == 0:
+            return self.filled({})
+        rows = self.rows
+        e = self._encoded
+        tokens = self.model.draw(e.tokens[rows], e.context[rows], seed, number)
+        rng = keys.host_rng(seed, keys.Purpose.IMPUTE, number)
+        uniforms = rng.random(tokens.shape)
+        found = {}
+        for i, column in enumerate(self.codec.columns):
+            hole = self.holes[rows, column.position]
+            values = predictive.drawn(
+                column, tokens[hole, i], uniforms[hole, i], self.shift(i)
+            )
+            found[i] = (rows[hole], values)
+        return self.filled(found)
+
+    def filled(self, found: dict[int, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+        """A copy of the frame with `{column number: (row numbers, values)}` in it."""
+        series = [self.frame.iloc[:, i] for i in range(self.frame.shape[1])]
+        for number, (cells, values) in found.items():
+            position = self.codec.columns[number].position
+            series[position] = fill(series[position], cells, values)
+        out = pd.concat(series, axis=1)
+        out.columns = self.frame.columns
+        return out
+
+
+def as_given(out: pd.DataFrame, array: Any) -> Any:
+    """`out` as it came: a frame where `array` is None, else an array of its dtype."""
+    if array is None:
+        return out
+    dtype = np.asarray(array).dtype
+    if dtype.kind in "US":
+        dtype = np.dtype(object)
+    if dtype.kind in "iub" and out.isna().to_numpy().any():
+        dtype = np.dtype(np.float64)
+    return out.to_numpy(dtype=dtype)

@@ -1,0 +1,31 @@
+"""New rows from a table model."""
+
+import numpy as np
+import pandas as pd
+
+from ambient_jax.tabular import predictive
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.schema import Field
+from ambient_jax.training import keys
+
+
+def new_rows(
+    codec: TableCodec, model: TableModel | None, schema: tuple[Field, ...], count: int,
+    seed: int,
+) -> pd.DataFrame:  # fmt: skip
+    """`count` rows in the dtypes of `schema`; columns without tokens are missing."""
+    values: dict[int, np.ndarray] = {}
+    if model is not None:
+        tokens = np.full((count, codec.length), codec.num_values, np.int32)
+        context = np.zeros((count, 3 * codec.length), np.float32)
+        drawn = model.draw(tokens, context, seed, -1 % 2**31)
+        uniforms = keys.host_rng(seed, keys.Purpose.SAMPLE).random(drawn.shape)
+        for i, column in enumerate(codec.columns):
+            values[column.position] = predictive.drawn(
+                column, drawn[:, i], uniforms[:, i], 0.0
+            )
+    series = [field.series(values.get(i), count) for i, field in enumerate(schema)]
+    out = pd.concat(series, axis=1)
+    out.columns = pd.Index([field.name for field in schema])
+    return out

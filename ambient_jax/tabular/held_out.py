@@ -1,0 +1,57 @@
+"""Rows kept out of training, and what intervals learn from them."""
+
+import numpy as np
+
+from ambient_jax.tabular.calibration import Calibration, level_needed
+from ambient_jax.tabular.codec import Encoded
+from ambient_jax.tabular.early_stop import hide_some
+from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.predictive import own_probabilities
+from ambient_jax.training import keys
+
+MOST_ROWS = 1000
+FEWEST_ROWS = 30
+"""Smaller tables hold nothing out: there is nothing to spare."""
+
+REPEATS = 3
+"""How often other cells of the held-out rows are hidden for calibration."""
+
+
+def choose_held_out(
+    tokens: np.ndarray, mask: int, fraction: float, seed: int
+) -> np.ndarray:
+    """`[N]` bool: the rows that training does not see, among those not all missing."""
+    held_out = np.zeros(len(tokens), bool)
+    count = min(MOST_ROWS, round(fraction * len(tokens)))
+    if len(tokens) < FEWEST_ROWS or count < 1:
+        return held_out
+    usable = np.flatnonzero((tokens != mask).any(axis=1))
+    rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 1)
+    held_out[rng.permutation(usable)[:count]] = True
+    return held_out
+
+
+def calibrate(
+    model: TableModel, encoded: Encoded, held_out: np.ndarray, seed: int
+) -> Calibration:
+    """Conformal scores of cells of the held-out rows that are hidden for it."""
+    codec, rows = model.codec, np.flatnonzero(held_out)
+    scores: list[list[np.ndarray]] = [[] for _ in codec.columns]
+    for repeat in range(REPEATS if len(rows) else 0):
+        rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 2, repeat)
+        shown = Encoded(
+            tokens=hide_some(encoded.tokens[rows], codec.num_values, rng),
+            context=encoded.context[rows], values=encoded.values[rows],
+        )  # fmt: skip
+        for chosen, p in model.probabilities(shown, np.arange(len(rows))):
+            for i, column in enumerate(codec.columns):
+                if not isinstance(column.coder, NumberColumn):
+                    continue
+                truth = shown.values[chosen, i]
+                hidden = np.isfinite(truth)
+                hidden &= shown.tokens[chosen, i] == codec.num_values
+                own = own_probabilities(p[hidden, i], column)
+                scores[i].append(level_needed(column.coder, own, truth[hidden]))
+    empty = np.zeros(0)
+    return Calibration.fit([np.concatenate([empty, *parts]) for parts in scores])

@@ -1,0 +1,272 @@
+"""AmbientImputer: the estimator that fills the holes of a table."""
+
+import numbers
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ambient_jax.tabular import generation, predictive, saving, scoring
+from ambient_jax.tabular.calibration import Calibration
+from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.completion import Completion, as_given
+from ambient_jax.tabular.held_out import calibrate, choose_held_out
+from ambient_jax.tabular.inputs import as_frame, holes_of, position_of
+from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.parameters import check_parameters
+from ambient_jax.tabular.recipe import Recipe
+from ambient_jax.tabular.schema import schema_of
+from ambient_jax.tabular.training import fit_network
+
+
+class AmbientImputer(TransformerMixin, BaseEstimator):
+    """Fills missing cells of a table by masked diffusion trained on its observed ones.
+
+        imputer = AmbientImputer(random_state=0).fit(frame)   # NaN, None, NaT, pd.NA
+        full = imputer.transform(new)                # observed cells bit for bit
+        draws = imputer.sample_imputations(new, 20)  # joint posterior draws
+
+    Numbers, dates, booleans and categories may be mixed. Frames come back as frames
+    with the same columns, order, index and dtypes, arrays as arrays.
+
+    Parameters:
+      statistic: what `transform` fills in: `auto` (the mean of a number, rounded to
+        the decimals of its column; the most probable category), `mean` (not rounded
+        where the dtype allows), `median`, or `mode`.
+      categorical_features: names or positions of numeric columns that are codes.
+      delta: `{column: shift}` added to the imputed numbers of a column, to see what a
+        missingness that is not at random would change.
+      add_indicator: append `missingindicator_*` columns for those with holes in fit.
+      keep_empty_features: keep a column with no observed cell, as it is; else drop it.
+      max_bins, max_categories: sizes of the columns' vocabularies, see `TableCodec`.
+      validation_fraction: share of the rows held out for early stopping and for the
+        calibration of intervals (at most 1,000 rows).
+      max_epochs, max_time: limits of training, in passes over the rows and seconds;
+        None: by the size of the table, and none.
+      recipe: network and training in detail; None: the defaults of `Recipe`.
+      random_state: seed; None draws one.
+      verbose: 1 shows a progress bar.
+
+    Attributes:
+      codec_, model_, calibration_: what was learned.
+      history_: nats per held-out cell, one per evaluation.
+      seconds_: of `fit`.
+      n_features_in_, feature_names_in_: as in scikit-learn.
+    """
+
+    n_features_in_: int
+
+    def __init__(
+        self,
+        *,
+        statistic: Any = "auto",
+        categorical_features: Any = (),
+        delta: Any = None,
+        add_indicator: bool = False,
+        keep_empty_features: bool = True,
+        max_bins: int = 64,
+        max_categories: int = 256,
+        validation_fraction: float = 0.1,
+        max_epochs: int | None = None,
+        max_time: float | None = None,
+        recipe: Recipe | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ):
+        self.statistic = statistic
+        self.categorical_features = categorical_features
+        self.delta = delta
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.max_bins = max_bins
+        self.max_categories = max_categories
+        self.validation_fraction = validation_fraction
+        self.max_epochs = max_epochs
+        self.max_time = max_time
+        self.recipe = recipe
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> "AmbientImputer":
+        """Learns from the observed cells of `X` `[N, columns]`.
+
+        Raises:
+          ValueError, TypeError: a cell or a parameter cannot be used; says which.
+        """
+        check_parameters(self)
+        frame, _ = as_frame(self, X, reset=True)
+        told = [position_of(c, frame, "categorical_features")
+                for c in self.categorical_features]  # fmt: skip
+        codec = TableCodec.fit(
+            frame, max_bins=self.max_bins, max_categories=self.max_categories,
+            categorical=told,
+        )  # fmt: skip
+        self._warn_empty(frame, codec)
+        self._shifts(frame)
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.schema_, self.codec_ = schema_of(frame), codec
+        self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
+        self.history_, self.seconds_ = [], 0.0
+        self.model_ = None
+        self.calibration_ = Calibration.fit([])
+        if codec.length:
+            self._fit_model(codec, codec.encode(frame))
+        return self
+
+    def _fit_model(self, codec: TableCodec, encoded: Encoded) -> None:
+        recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
+        held_out = choose_held_out(
+            encoded.tokens, codec.num_values, self.validation_fraction, self.seed_
+        )
+        fitted = fit_network(
+            codec, encoded, held_out, recipe, seed=self.seed_, verbose=self.verbose
+        )
+        self.model_ = TableModel(
+            codec=codec, denoiser=fitted.denoiser, params=fitted.params
+        )
+        self.calibration_ = calibrate(self.model_, encoded, held_out, self.seed_)
+        self.history_, self.seconds_ = fitted.history, fitted.seconds
+
+    def transform(self, X: Any) -> Any:
+        """`X` with its holes filled by one value each; deterministic, one pass."""
+        done, array = self._completion(X)
+        return self._finish(done, done.points(self.statistic), array)
+
+    def sample_imputations(self, X: Any, m: int = 20) -> list[Any]:
+        """`m` completions of `X`, each a draw from the joint posterior of its holes."""
+        if not isinstance(m, numbers.Integral) or m < 1:
+            raise ValueError(f"m must be a positive integer, got {m!r}")
+        done, array = self._completion(X)
+        return [
+            self._finish(done, done.draw(self.seed_, number), array)
+            for number in range(int(m))
+        ]
+
+    def predict_distribution(
+        self, X: Any, quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
+    ) -> pd.DataFrame:
+        """One line per missing cell: what the row's observed cells say of it.
+
+        Returns:
+          A frame with `row` (label of the index), `column`, `mode`, `mean`, `sd`,
+          `q0.05` ... (calibrated so that the central interval covers what it says) and
+          `probabilities`, a dictionary for categories. In portions of rows, by column.
+        """
+        if not all(0 < q < 1 for q in quantiles):
+            raise ValueError(f"quantiles must lie in (0, 1), got {quantiles}")
+        done, _ = self._completion(X)
+        columns, parts = self.codec_.columns, []
+        for i, cells, p in done.predictions():
+            told = predictive.describe(
+                columns[i], i, p, tuple(quantiles), self.calibration_, done.shift(i)
+            )
+            told.insert(0, "row", done.frame.index[cells])
+            told.insert(1, "column", [columns[i].name] * len(cells))
+            parts.append(told.astype(object))
+        names = ["row", "column", "mode", "mean", "sd",
+                 *(f"q{q:g}" for q in quantiles), "probabilities"]  # fmt: skip
+        if not parts:
+            return pd.DataFrame(columns=names)
+        joined = pd.concat(parts, ignore_index=True)
+        return joined.loc[:, names].infer_objects()
+
+    def sample(self, n_samples: int = 1) -> pd.DataFrame:
+        """`n_samples` new rows, with the columns and dtypes of `fit`.
+
+        Columns that carry no information (empty, identifiers) are all missing in them.
+        """
+        check_is_fitted(self, "codec_")
+        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+            raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}")
+        return generation.new_rows(
+            self.codec_, self.model_, self.schema_, int(n_samples), self.seed_
+        )
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log-density of the observed part of each row, `[N]`, in nats.
+
+        Log-probability for categories and repeated values, log-density in the column's
+        units for the others; missing cells are integrated out. A category never seen
+        in n cells counts as `log 1 / (n + 2)`. It is a lower bound, the mean over
+        random orders of the chain rule.
+        """
+        check_is_fitted(self, "codec_")
+        frame, _ = as_frame(self, X, reset=False)
+        return scoring.score(self.codec_, self.model_, frame)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model into the folder `path`: `model.json` and `model.npz`."""
+        check_is_fitted(self, "codec_")
+        saving.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "AmbientImputer":
+        """What `save` wrote. Runs no code from the file.
+
+        Raises:
+          FileNotFoundError, ValueError: there is no such model, or it is damaged.
+        """
+        return saving.load(cls, Path(path))
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns that `transform` returns."""
+        check_is_fitted(self, "codec_")
+        names = np.asarray(_check_feature_names_in(self, input_features), object)
+        own = [field.name for field in self.schema_]
+        if len(set(own)) < len(own) and all(isinstance(name, str) for name in own):
+            names = np.asarray(own, object)
+        added = [f"missingindicator_{names[i]}" for i in self.holes_in_fit_]
+        kept = names[self._kept()]
+        return np.r_[kept, np.asarray(added, object)] if self.add_indicator else kept
+
+    def _completion(self, X: Any) -> tuple[Completion, Any]:
+        check_is_fitted(self, "codec_")
+        check_parameters(self)
+        frame, was_array = as_frame(self, X, reset=False)
+        done = Completion(self.codec_, self.model_, frame, self._shifts(frame))
+        return done, X if was_array else None
+
+    def _finish(self, done: Completion, out: pd.DataFrame, array: Any) -> Any:
+        """Drops and adds the columns that the parameters say; in the type that came."""
+        out = out.iloc[:, self._kept()]
+        if self.add_indicator:
+            flags = pd.DataFrame(done.holes[:, self.holes_in_fit_], index=out.index)
+            flags.columns = pd.Index(
+                [
+                    f"missingindicator_{done.frame.columns[i]}"
+                    for i in self.holes_in_fit_
+                ]
+            )
+            out = pd.concat([out, flags], axis=1)
+        return as_given(out, array)
+
+    def _kept(self) -> np.ndarray:
+        """Positions of the columns that come out."""
+        dropped = () if self.keep_empty_features else self.codec_.empty
+        return np.setdiff1d(np.arange(self.n_features_in_), dropped)
+
+    def _shifts(self, frame: pd.DataFrame) -> dict[int, float]:
+        """`delta` by position in the frame."""
+        return {position_of(name, frame, "delta"): float(shift)
+                for name, shift in (self.delta or {}).items()}  # fmt: skip
+
+    def _warn_empty(self, frame: pd.DataFrame, codec: TableCodec) -> None:
+        if codec.empty:
+            names = ", ".join(repr(frame.columns[p]) for p in codec.empty)
+            kept = "kept as they are" if self.keep_empty_features else "dropped"
+            warnings.warn(
+                f"columns without any observed value cannot be imputed and are {kept}: "
+                f"{names}", UserWarning, stacklevel=3,
+            )  # fmt: skip
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        return tags

@@ -1,0 +1,119 @@
+"""A fitted table model: probabilities, joint draws and scores of encoded rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import numpy as np
+
+from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.networks.column_network import ColumnNetwork
+from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.training import table_mesh
+from ambient_jax.training import keys
+from ambient_jax.types import Params
+
+CHUNK = 4096
+"""Rows whose probabilities are held at once."""
+
+EXACT_LENGTH = 40
+"""Rows up to this long are scored by the chain rule, longer ones by levels."""
+
+ORDERS = 2
+"""Orders (or repeats of ten levels) that a score is the mean of."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TableModel:
+    """Codec, network and parameters.
+
+    Attributes:
+      reveals: most steps of a joint draw; a row with no more missing cells than that
+        is drawn one cell at a time.
+      batch_size: rows per call of the network.
+    """
+
+    codec: TableCodec
+    denoiser: ColumnNetwork
+    params: Params
+    reveals: int = 64
+    batch_size: int = 512
+
+    @cached_property
+    def _params(self) -> Params:
+        return jax.tree.map(jax.numpy.asarray, self.params)
+
+    @cached_property
+    def _compiled(self) -> dict[int, Compiled]:
+        return {}
+
+    def compiled(self, reveals: int = 1) -> Compiled:
+        """The network's functions, with a sampler of so many reveals."""
+        if reveals not in self._compiled:
+            self._compiled[reveals] = Compiled(
+                self.denoiser, table_mesh(), self.batch_size,
+                Sampler(num_reveals=reveals),
+            )  # fmt: skip
+        return self._compiled[reveals]
+
+    def probabilities(
+        self, encoded: Encoded, rows: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields `(row numbers [n], p [n, L, V])` of the chosen rows; one pass each."""
+        key = jax.random.key(0)
+        for begin in range(0, len(rows), CHUNK):
+            chosen = rows[begin : begin + CHUNK]
+            logits = self.compiled().logits(
+                self._params, key, encoded.tokens[chosen],
+                context=encoded.context[chosen],
+            )  # fmt: skip
+            p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+            yield chosen, p / p.sum(axis=-1, keepdims=True)
+
+    def draw(
+        self, tokens: np.ndarray, context: np.ndarray, seed: int, number: int
+    ) -> np.ndarray:
+        """A joint draw `[N, L]` of all masked tokens; the others stay."""
+        missing = (tokens == self.codec.num_values).sum(axis=1).max(initial=1)
+        reveals = min(_rounded_up(int(missing)), self.reveals)
+        key = keys.derive(seed, keys.Purpose.IMPUTE, number)
+        return self.compiled(reveals).draw(self._params, key, tokens, context=context)
+
+    def log_probability(self, encoded: Encoded) -> np.ndarray:
+        """`log p(observed tokens)` `[N]` in nats, the mean over `ORDERS` orders.
+
+        The orders are the same for all rows, so that a row's score depends on the row
+        alone.
+        """
+        tokens = encoded.tokens
+        scored = tokens != self.codec.num_values
+        same = np.zeros(len(tokens), np.int64)
+        compiled, total = self.compiled(), np.zeros(len(tokens))
+        exact = self.codec.length <= EXACT_LENGTH
+        score = compiled.chain_rule if exact else compiled.elbo
+        for number in range(ORDERS):
+            nats = score(
+                self._params, jax.random.key(number), tokens, scored,
+                context=encoded.context, ids=same,
+            )  # fmt: skip
+            total -= nats if exact else nats.mean(axis=1)
+        return total / ORDERS
+
+    def log_density_inside(self, encoded: Encoded) -> np.ndarray:
+        """`log p(value | token)` `[N]`, summed over the known numbers of a row."""
+        total = np.zeros(len(encoded.tokens))
+        for i, column in enumerate(self.codec.columns):
+            if isinstance(column.coder, NumberColumn):
+                known = np.isfinite(encoded.values[:, i])
+                total[known] += column.coder.log_density(
+                    encoded.values[known, i], encoded.tokens[known, i].astype(int)
+                )
+        return total
+
+
+def _rounded_up(count: int) -> int:
+    """To a multiple of four, so that few samplers are compiled."""
+    return -(-count // 4) * 4

@@ -1,0 +1,135 @@
+"""A fitted imputer in a folder: `model.json` and `model.npz`. No pickles."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ambient_jax.files import write_json, write_npz
+from ambient_jax.networks.column_network import ColumnNetwork
+from ambient_jax.tabular.calibration import Calibration
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.recipe import Recipe
+from ambient_jax.tabular.schema import Field
+from ambient_jax.tabular.training import tables_of
+
+VERSION = 1
+NETWORK = ("mixer", "width", "depth", "embed")
+
+
+def save(imputer: Any, folder: Path) -> None:
+    """Writes both files, each whole or not at all; `model.json` comes last."""
+    params = imputer.get_params(deep=False)
+    params["recipe"] = params["recipe"] and dataclasses.asdict(params["recipe"])
+    params["random_state"] = None
+    params["categorical_features"] = list(params["categorical_features"])
+    params["delta"] = params["delta"] and list(params["delta"].items())
+    model, calibration = imputer.model_, imputer.calibration_
+    names = getattr(imputer, "feature_names_in_", None)
+    fields = {
+        "format": "ambient_jax.AmbientImputer", "version": VERSION, "params": params,
+        "codec": imputer.codec_.to_json(),
+        "schema": [dataclasses.asdict(field) for field in imputer.schema_],
+        "network": model and {f: getattr(model.denoiser, f) for f in NETWORK},
+        "history": imputer.history_, "seconds": imputer.seconds_,
+        "seed": imputer.seed_, "holes_in_fit": imputer.holes_in_fit_.tolist(),
+        "n_features_in": imputer.n_features_in_,
+        "feature_names_in": None if names is None else list(names),
+    }  # fmt: skip
+    arrays = {"calibration/pooled": calibration.pooled}
+    for i, scores in enumerate(calibration.scores):
+        arrays[f"calibration/{i}"] = scores
+    if model is not None:
+        flat = _flat(model.params)
+        arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
+    json.dumps(fields, default=_plain)  # refuses before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    write_npz(folder / "model.npz", arrays)
+    write_json(folder / "model.json", json.loads(json.dumps(fields, default=_plain)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} cannot be saved: {value!r}")
+
+
+def load(cls: type, folder: Path) -> Any:
+    """An imputer as it was saved; a `random_state` of the same seed."""
+    try:
+        fields = json.loads((folder / "model.json").read_text())
+        if fields.get("format") != "ambient_jax.AmbientImputer":
+            raise ValueError("another format")
+        if fields["version"] > VERSION:
+            raise ValueError(f"version {fields['version']} is newer than this package")
+        with np.load(folder / "model.npz", allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{folder} holds no saved AmbientImputer ({Path(error.filename).name} is "
+            "missing)"
+        ) from error
+    except NotADirectoryError as error:
+        raise FileNotFoundError(f"{folder} is not a folder") from error
+    except Exception as error:  # a torn file fails in zip, JSON, NumPy, or a key
+        raise ValueError(
+            f"{folder} holds a damaged or foreign model ({error})"
+        ) from error
+    return _restore(cls, fields, arrays)
+
+
+def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
+    params = fields["params"]
+    params["recipe"] = params["recipe"] and Recipe(**params["recipe"])
+    params["delta"] = params["delta"] and dict(params["delta"])
+    imputer = cls(**params)
+    codec = TableCodec.from_json(fields["codec"])
+    imputer.codec_ = codec
+    imputer.schema_ = tuple(Field(**field) for field in fields["schema"])
+    imputer.history_, imputer.seconds_ = fields["history"], fields["seconds"]
+    imputer.seed_ = fields["seed"]
+    imputer.holes_in_fit_ = np.asarray(fields["holes_in_fit"], int)
+    imputer.n_features_in_ = fields["n_features_in"]
+    if fields["feature_names_in"] is not None:
+        imputer.feature_names_in_ = np.asarray(fields["feature_names_in"], object)
+    count = sum(name.startswith("calibration/") for name in arrays) - 1
+    imputer.calibration_ = Calibration(
+        scores=tuple(arrays[f"calibration/{i}"] for i in range(count)),
+        pooled=arrays["calibration/pooled"],
+    )
+    imputer.model_ = None
+    if fields["network"]:
+        flat = {name.removeprefix("params/"): value for name, value in arrays.items()
+                if name.startswith("params/")}  # fmt: skip
+        imputer.model_ = TableModel(
+            codec=codec,
+            denoiser=ColumnNetwork(tables=tables_of(codec), **fields["network"]),
+            params=_nested(flat),
+        )
+    return imputer
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a/b": leaf}` of nested dictionaries."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}/")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _nested(flat: dict[str, Any]) -> dict[str, Any]:
+    """The inverse of `_flat`."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *folders, name = path.split("/")
+        inner = tree
+        for folder in folders:
+            inner = inner.setdefault(folder, {})
+        inner[name] = value
+    return tree

@@ -1,0 +1,160 @@
+"""One column of a frame: what kind it is, its numbers, and how holes are filled."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pandas.api import types as pdt
+
+Kind = Literal["number", "category", "date", "duration"]
+
+UNITS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000,
+         "ms": 1_000, "us": 1}  # fmt: skip
+"""Microseconds of the steps in which dates are counted."""
+
+
+def kind_of(series: pd.Series, name: Any) -> Kind:
+    """What the observed cells of a column are.
+
+    Raises:
+      ValueError: complex numbers, or another type that has no meaning here.
+    """
+    dtype = series.dtype
+    if pdt.is_complex_dtype(dtype):
+        raise ValueError(f"Complex data not supported: column {name!r}")
+    if isinstance(dtype, pd.CategoricalDtype) or pdt.is_bool_dtype(dtype):
+        return "category"
+    if pdt.is_datetime64_any_dtype(dtype):
+        return "date"
+    if pdt.is_timedelta64_dtype(dtype):
+        return "duration"
+    if pdt.is_numeric_dtype(dtype):
+        return "number"
+    if pdt.is_object_dtype(dtype):
+        return _kind_of_objects(series.dropna(), name)
+    if pdt.is_string_dtype(dtype):
+        return "category"
+    raise ValueError(f"column {name!r} has type {dtype}, which cannot be imputed")
+
+
+def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
+    found = pd.api.types.infer_dtype(cells, skipna=True)
+    for cell in cells:
+        if not isinstance(cell, str | bytes) and not np.isscalar(cell):
+            if isinstance(cell, list | dict | set | np.ndarray):
+                raise TypeError(
+                    f"argument must be a string or a number: column {name!r} holds a "
+                    f"{type(cell).__name__}"
+                )
+            break
+    if found == "complex":
+        raise ValueError(f"Complex data not supported: column {name!r}")
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return "number"
+    return "category"
+
+
+def numbers_of(series: pd.Series, kind: Kind, unit: str, name: Any) -> np.ndarray:
+    """float64 `[n]`, NaN where missing; dates in `unit`s since 1970.
+
+    Raises:
+      ValueError: an infinity, or cells that are not numbers.
+    """
+    if kind in ("date", "duration"):
+        whole = _microseconds(series, kind)
+        out = whole.to_numpy(np.float64, na_value=np.nan)
+        return out / UNITS[unit]
+    try:
+        out = series.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"could not convert string to float: column {name!r} was numeric in fit "
+            f"and now holds something else ({error})"
+        ) from error
+    if np.isinf(out).any():
+        raise ValueError(
+            f"Input X contains infinity or a value too large for dtype('float64'): "
+            f"column {name!r}; replace it by NaN if it means missing"
+        )
+    return out
+
+
+def _microseconds(series: pd.Series, kind: Kind) -> pd.Series:
+    if kind == "date":
+        series = pd.to_datetime(series)
+        if series.dt.tz is not None:
+            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        stamps = series.astype("datetime64[us]")
+    else:
+        stamps = pd.to_timedelta(series).astype("timedelta64[us]")
+    whole = stamps.astype("int64").astype("Int64")
+    return whole.mask(series.isna())
+
+
+def unit_of(series: pd.Series, kind: Kind) -> str:
+    """The largest step that every observed date is a whole number of."""
+    if kind not in ("date", "duration"):
+        return ""
+    whole = _microseconds(series, kind).dropna().to_numpy(np.int64)
+    return next(u for u, size in UNITS.items() if not (whole % size).any())
+
+
+def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
+    """Numbers back to what the column holds: themselves, dates or durations."""
+    if kind not in ("date", "duration"):
+        return values
+    whole = np.round(values * UNITS[unit]).astype(np.int64)
+    letter = "datetime64" if kind == "date" else "timedelta64"
+    return whole.astype(f"{letter}[us]")
+
+
+def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
+    """A copy with `values [m]` at the m positions `where`; the dtype stays.
+
+    Where the dtype cannot hold them (an all-missing float column of a frame whose
+    column holds text) the copy is of objects.
+    """
+    if len(where) == 0:
+        return series.copy()
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        new = [v for v in pd.unique(pd.Series(values)) if v not in dtype.categories]
+        out = series.cat.add_categories(new) if new else series.copy()
+        codes = np.array(out.cat.codes)
+        codes = codes.astype(np.int64)
+        codes[where] = out.cat.categories.get_indexer(pd.Index(values))
+        return pd.Series(
+            pd.Categorical.from_codes(codes, dtype=out.dtype), index=series.index,
+            name=series.name,
+        )  # fmt: skip
+    out = series.copy()
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        stamps = pd.Series(values).dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
+        out.iloc[where] = stamps.astype(dtype).array
+        return out
+    if pdt.is_integer_dtype(dtype):
+        values = np.round(values.astype(np.float64)).astype(np.int64)
+    elif pdt.is_object_dtype(dtype):
+        values = _plain_objects(series, values)
+    elif pdt.is_float_dtype(dtype) and values.dtype == object:
+        out = out.astype(object)
+    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
+        values = values.astype(dtype)
+    elif pdt.is_bool_dtype(dtype):
+        values = values.astype(bool)
+    out.iloc[where] = values
+    return out
+
+
+def _plain_objects(series: pd.Series, values: np.ndarray) -> np.ndarray:
+    """Objects of the kind that an object column holds: whole numbers as ints."""
+    out = np.empty(len(values), object)
+    observed = series.dropna()
+    whole = len(observed) > 0 and all(
+        isinstance(v, int | np.integer) for v in observed.head(1000)
+    )
+    if whole and values.dtype.kind == "f":
+        out[:] = [int(v) for v in np.round(values)]
+    else:
+        out[:] = values.tolist() if values.dtype.kind in "fiub" else list(values)
+    return out

@@ -1,0 +1,153 @@
+"""Fits a table's network: the same `Trainer` as pictures, stopped by held-out cells."""
+
+import time
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.diffusion.consistency import Consistency
+from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.errors import TrainingDiverged
+from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
+from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
+from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.recipe import Recipe
+from ambient_jax.training import keys
+from ambient_jax.training.em import Interrupted, Plan, Trainer
+from ambient_jax.training.estep import EStep
+from ambient_jax.training.mesh import make_mesh
+from ambient_jax.training.objective import Objective
+from ambient_jax.training.step import make_optimizer
+from ambient_jax.types import Params
+
+
+SMALL_BATCH = 32
+"""Rows per step of a table that has fewer rows than that."""
+
+
+def tables_of(codec: TableCodec) -> ColumnTables:
+    """The constants of the network, `[L, V]`."""
+    shape = (codec.length, codec.num_values)
+    log_share = np.full(shape, NEVER)
+    rank, score = np.zeros(shape), np.zeros((*shape, 2))
+    for i, column in enumerate(codec.columns):
+        coder = column.coder
+        k = coder.size
+        log_share[i, :k] = np.log(coder.share)
+        if isinstance(coder, NumberColumn):
+            rank[i, :k] = np.cumsum(coder.share) - coder.share / 2
+            score[i, :k] = coder.context(coder.mean)
+        else:
+            rank[i] = np.nan
+    return ColumnTables(log_share=log_share, rank=rank, score=score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What training leaves.
+
+    Attributes:
+      history: mean nats per held-out cell after each round; empty without any.
+      seconds: of the whole fit.
+    """
+
+    denoiser: ColumnNetwork
+    params: Params
+    history: list[float]
+    seconds: float
+
+
+def table_mesh() -> Mesh:
+    """One device on a CPU, where more are only threads; all of them elsewhere."""
+    return make_mesh(1 if jax.default_backend() == "cpu" else None)
+
+
+def fit_network(
+    codec: TableCodec, encoded: Encoded, held_out: np.ndarray, recipe: Recipe,
+    *, seed: int, verbose: int = 0,
+) -> Fitted:  # fmt: skip
+    """Trains on the rows that are not `held_out [N]` (bool); those that are watch."""
+    clock = time.perf_counter()
+    network = ColumnNetwork(
+        tables=tables_of(codec), mixer=recipe.mixer, width=recipe.width,
+        depth=recipe.depth, embed=recipe.embed,
+    )  # fmt: skip
+    rows = ~held_out
+    data = IncompleteData(
+        tokens=encoded.tokens[rows], shape=(codec.length,),
+        num_values=codec.num_values, context=encoded.context[rows],
+    )  # fmt: skip
+    trainer = make_trainer(network, data, recipe, seed)
+    validation = None
+    if held_out.any():
+        rng = keys.host_rng(seed, keys.Purpose.EVALUATION)
+        x = encoded.tokens[held_out]
+        z = hide_some(x, codec.num_values, rng)
+        validation = Validation(
+            compiled=Compiled(network, trainer.mesh, 512, Sampler()), x=x, z=z,
+            context=encoded.context[held_out],
+        )  # fmt: skip
+        if not validation.hidden.any():
+            validation = None
+    deadline = np.inf if recipe.max_time is None else clock + recipe.max_time
+    hooks = EarlyStop(
+        trainer=trainer, validation=validation, patience=recipe.patience,
+        deadline=deadline, verbose=verbose,
+    )  # fmt: skip
+    progress = trainer.start()
+    try:
+        trainer.run(progress, hooks)
+    except Interrupted:
+        pass
+    except TrainingDiverged:
+        if hooks.best is None:
+            raise
+    params = hooks.best
+    if params is None:
+        params = jax.device_get(trainer.sampling_params(progress))
+    return Fitted(
+        denoiser=network, params=params, history=hooks.history,
+        seconds=time.perf_counter() - clock,
+    )  # fmt: skip
+
+
+def make_trainer(
+    network: ColumnNetwork, data: IncompleteData, recipe: Recipe, seed: int
+) -> Trainer:
+    """The `Trainer` of a recipe."""
+    mesh = table_mesh()
+    size = mesh.size
+    batch = min(recipe.batch_size, max(SMALL_BATCH, len(data)))
+    batch = max(size, batch // size * size)
+    total = recipe.steps(len(data))
+    rounds = min(recipe.rounds, total)
+    per_round = -(-total // rounds)
+    plan = Plan(
+        rounds=rounds, steps_per_round=per_round, batch_size=batch,
+        estep_batch_size=2 * batch, ema_decay=0.99, log_every=per_round, seed=seed,
+    )  # fmt: skip
+    first = None if recipe.em_start >= 1 else max(1, round(recipe.em_start * rounds))
+    hard = None
+    if recipe.consistency_weight:
+        hard = Consistency(form="martingale", stop="noisier")
+    objective = Objective(
+        imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
+        consistency=hard, consistency_weight=recipe.consistency_weight,
+        consistency_start=(first or 0) * per_round, consistency_ramp=per_round,
+        t_min=1.0 / max(data.tokens.shape[1], 1),
+    )  # fmt: skip
+    optimizer = make_optimizer(
+        learning_rate=recipe.learning_rate, warmup_steps=100,
+        total_steps=rounds * per_round, weight_decay=recipe.weight_decay,
+        clip_norm=1.0,
+    )  # fmt: skip
+    estep = EStep(
+        first_round=first, first=Sampler(num_reveals=8), fraction=0.5,
+        sampler=Sampler(num_reveals=3),
+    )  # fmt: skip
+    return Trainer(network, data, objective, estep, plan, optimizer, mesh)

@@ -1,0 +1,154 @@
+"""TableCodec: what goes in comes back; densities integrate to one; draws look alike."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.number import NumberColumn
+
+
+def mixed(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({
+        "normal": rng.normal(5, 2, n),
+        "spiked": np.where(rng.random(n) < 0.6, 0.0, rng.lognormal(3, 2, n)),
+        "whole": rng.poisson(40, n),
+        "price": np.round(rng.gamma(2, 10, n), 2),
+        "colour": rng.choice(["red", "green", "blue"], n),
+        "flag": rng.random(n) < 0.3,
+        "tiny": rng.normal(0, 1e-12, n),
+        "huge": rng.normal(1e15, 1e14, n),
+        "day": pd.Timestamp("2020-01-01")
+        + pd.to_timedelta(rng.integers(0, 900, n), "D"),
+    })  # fmt: skip
+    holes = rng.random(frame.shape) < 0.2
+    return frame.mask(holes), frame, holes
+
+
+def test_observed_cells_come_back_exactly():
+    frame, _, holes = mixed()
+    codec = TableCodec.fit(frame)
+    e = codec.encode(frame)
+    filled = np.where(e.tokens == codec.num_values, 0, e.tokens)
+    for i, cells in enumerate(codec.decode(filled, e.values)):
+        seen = ~holes[:, i]
+        assert list(cells[seen]) == list(frame.iloc[:, i].to_numpy()[seen])
+
+
+def test_missing_cells_are_mask_and_have_no_context():
+    frame, _, holes = mixed()
+    codec = TableCodec.fit(frame)
+    e = codec.encode(frame)
+    assert np.array_equal(e.tokens == codec.num_values, holes)
+    assert not e.context.reshape(*holes.shape, 3)[holes].any()
+
+
+def test_hidden_values_do_not_reach_the_codec():
+    frame, whole, holes = mixed()
+    other = whole.copy()
+    other["normal"] += 1.0
+    a, b = TableCodec.fit(frame), TableCodec.fit(other.mask(holes).assign(
+        normal=frame["normal"]
+    ))  # fmt: skip
+    assert a.to_json() == b.to_json()
+
+
+@pytest.mark.parametrize("name", ["normal", "spiked", "price", "tiny", "huge"])
+def test_density_integrates_to_one(name):
+    column = NumberColumn.fit(mixed()[0][name].dropna().to_numpy(), 16)
+    interval = ~column.atom
+    for k in np.flatnonzero(interval):
+        x = np.linspace(column.low[k], column.high[k], 4001)[1:-1]
+        density = np.exp(column.log_density(x, np.full(len(x), k)))
+        assert np.trapezoid(density, x) == pytest.approx(1.0, abs=0.03)
+    assert column.share.sum() == pytest.approx(1.0)
+
+
+def test_zero_is_an_atom_and_draws_keep_it():
+    values = mixed()[0]["spiked"].dropna().to_numpy()
+    column = NumberColumn.fit(values, 16)
+    zero = column.encode(np.zeros(1))[0]
+    assert column.atom[zero]
+    assert column.share[zero] == pytest.approx((values == 0).mean())
+    assert column.decode(np.array([zero]), np.array([0.3]))[0] == 0.0
+    positive = np.array([1e-9, 1e-3, 1e3])
+    assert (column.encode(positive) != zero).all()
+
+
+@pytest.mark.parametrize("name", ["normal", "spiked", "whole", "price"])
+def test_draws_from_the_marginal_look_like_the_data(name):
+    values = mixed(4000)[0][name].dropna().to_numpy(np.float64)
+    column = NumberColumn.fit(values, 32)
+    rng = np.random.default_rng(1)
+    k = rng.choice(column.size, 20_000, p=column.share)
+    drawn = column.decode(k, rng.random(20_000))
+    levels = np.linspace(0.05, 0.95, 19)
+    error = np.abs(np.quantile(drawn, levels) - np.quantile(values, levels))
+    assert error.max() <= (1.0 if name == "whole" else 0.05 * values.std())
+    assert drawn.min() >= min(values.min(), 0) - 0.1 * values.std()
+    if name == "whole":
+        assert np.array_equal(drawn, np.round(drawn))
+    if name == "price":
+        assert np.array_equal(drawn, np.round(drawn, 2))
+        assert len(np.unique(drawn)) > 10 * column.size  # not bin centres
+
+
+def test_quantile_and_cdf_are_inverse():
+    column = NumberColumn.fit(mixed()[0]["normal"].dropna().to_numpy(), 16)
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(column.size), 50)
+    u = rng.uniform(0.02, 0.98, 50)
+    np.testing.assert_allclose(column.cdf(p, column.quantile(p, u)), u, atol=1e-9)
+
+
+def test_moments_are_those_of_the_observed_values():
+    values = mixed()[0]["huge"].dropna().to_numpy()
+    column = NumberColumn.fit(values, 16)
+    mean, sd = column.moments(column.share[None])
+    assert mean[0] == pytest.approx(values.mean(), rel=1e-12)
+    assert sd[0] == pytest.approx(values.std(), rel=1e-6)
+
+
+def test_values_outside_the_range_have_a_finite_score_and_a_token():
+    column = NumberColumn.fit(np.arange(100.0) ** 1.1, 16)
+    x = np.array([-1e6, -1.0, 1e6])
+    k = column.encode(x)
+    assert k.tolist() == [0, 0, column.size - 1]
+    assert np.isfinite(column.log_density(x, k)).all()
+
+
+def test_json_round_trip_is_exact():
+    import json
+
+    frame = mixed()[0]
+    codec = TableCodec.fit(frame)
+    back = TableCodec.from_json(json.loads(json.dumps(codec.to_json())))
+    a, b = codec.encode(frame), back.encode(frame)
+    assert np.array_equal(a.tokens, b.tokens)
+    assert np.array_equal(a.context, b.context)
+
+
+def test_unseen_category_is_mask():
+    codec = TableCodec.fit(pd.DataFrame({"c": list("aabb"), "x": [1.0, 2, 3, 4]}))
+    e = codec.encode(pd.DataFrame({"c": ["a", "zebra"], "x": [1.0, 2.0]}))
+    assert e.tokens[:, 0].tolist() == [0, codec.num_values]
+
+
+def test_infinity_names_the_column():
+    with pytest.raises(ValueError, match=r"infinity.*'speed'"):
+        TableCodec.fit(pd.DataFrame({"speed": [1.0, np.inf, 2.0]}))
+
+
+def test_unique_texts_are_an_identifier():
+    frame = pd.DataFrame({"id": [f"u{i}" for i in range(40)], "x": np.arange(40.0)})
+    with pytest.warns(UserWarning, match="'id'"):
+        codec = TableCodec.fit(frame)
+    assert codec.identifiers == (0,)
+    assert [c.name for c in codec.columns] == ["x"]
+
+
+def test_numbers_that_are_codes_become_categories_when_told():
+    frame = pd.DataFrame({"code": [1, 2, 7, 7] * 10})
+    codec = TableCodec.fit(frame, categorical=[0])
+    assert codec.columns[0].coder.values == (1, 2, 7)
