@@ -1,6 +1,6 @@
 """The functions of `import ambient_jax as aj`: what `launch.py` does, in a notebook."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
 from ambient_jax.data.npz import check_arrays
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
+from ambient_jax.diffusion.consistency import Consistency
+from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.experiment.bars import TerminalBar
 from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
@@ -63,25 +65,38 @@ def build_denoiser(data: Dataset, **fields) -> Denoiser:
     return Transformer(length=shape[0], num_values=values, **fields)
 
 
+DIGITS_ESTEP = EStep(
+    first_round=5, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12)
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """Settings of `fit`; the defaults are those of `configs/em_only.py:digits`.
+    """Settings of `fit`; the defaults are those of `configs/em_consistency.py:digits`.
 
     Attributes:
       rounds, steps_per_round, batch_size: length of the training.
       learning_rate: peak of the schedule.
-      objective: the loss; None: its defaults with `t_min = 1 / L`.
+      objective: the loss; None: that config's, with `t_min = 1 / L`.
       estep: the E-step; `EStep(first_round=None)` trains the baseline.
       seed: root of all randomness.
     """
 
     rounds: int = 20
-    steps_per_round: int = 100
+    steps_per_round: int = 50
     batch_size: int = 128
     learning_rate: float = 2e-3
     objective: Objective | None = None
-    estep: EStep = field(default_factory=lambda: EStep(first_round=5))
+    estep: EStep = DIGITS_ESTEP
     seed: int = 0
+
+
+def default_objective(length: int, steps_per_round: int) -> Objective:
+    """The loss of `configs/em_consistency.py` for rows of `length` tokens."""
+    return Objective(
+        t_min=1.0 / length, consistency=Consistency(teacher="ema", gap=0.3),
+        consistency_weight=1.0, consistency_ramp=steps_per_round,
+    )  # fmt: skip
 
 
 def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model:
@@ -100,7 +115,9 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
         learning_rate=s.learning_rate, warmup_steps=100,
         total_steps=s.rounds * s.steps_per_round, weight_decay=0.01, clip_norm=1.0,
     )  # fmt: skip
-    objective = s.objective or Objective(t_min=1.0 / data.train.tokens.shape[1])
+    objective = s.objective or default_objective(
+        data.train.tokens.shape[1], s.steps_per_round
+    )
     trainer = Trainer(denoiser, data.train, objective, s.estep, plan, optimizer, mesh)
     progress = trainer.run(trainer.start(), _Bars(s.rounds))
     return Model(

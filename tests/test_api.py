@@ -1,0 +1,81 @@
+"""`import ambient_jax as aj`: what the README shows, on toy rows."""
+
+import numpy as np
+import pytest
+
+import ambient_jax as aj
+from ambient_jax import api
+from ambient_jax.experiment import build
+from configs import em_consistency
+from tests.toys import joint, rows_of
+
+
+@pytest.fixture(scope="module")
+def rows():
+    rng = np.random.default_rng(0)
+    x = rows_of(joint(6), 400, rng).astype(int)
+    return np.where(rng.random(x.shape) < 0.4, -1, x)
+
+
+@pytest.fixture(scope="module")
+def model(rows):
+    data = aj.load_data(rows)
+    network = aj.build_denoiser(data, width=32, depth=1)
+    return aj.fit(data, network, aj.Fit(rounds=6, steps_per_round=40))
+
+
+def test_every_name_of_the_package_is_there():
+    for name in dir(aj):
+        assert getattr(aj, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = aj.nothing
+
+
+def test_fit_has_the_defaults_of_the_config():
+    config, fit = em_consistency.get_config("digits"), aj.Fit()
+    assert fit.estep == build.estep(config)
+    length, steps = 64, config.train.steps_per_round
+    assert api.default_objective(length, steps) == build.objective(config, length)
+    for name in ("rounds", "steps_per_round", "batch_size"):
+        assert getattr(fit, name) == config.train[name]
+    assert fit.learning_rate == config.optimizer.learning_rate
+
+
+def test_impute_keeps_what_was_observed_and_fills_the_rest(model, rows):
+    drawn = aj.impute(model, rows[:50], num_draws=3)
+    assert drawn.shape == (3, 50, 6)
+    assert set(np.unique(drawn)) <= {0, 1}
+    seen = rows[:50] >= 0
+    assert np.array_equal(drawn[:, seen], np.stack([rows[:50][seen]] * 3))
+    assert not np.array_equal(drawn[0], drawn[1])
+    assert np.array_equal(drawn, aj.impute(model, rows[:50], num_draws=3))
+    mean = model.posterior_mean(rows[:50])
+    assert np.array_equal(mean[seen], rows[:50][seen])
+
+
+def test_scores_are_near_the_truth_and_marginalise_missing_cells(model):
+    p = joint(6)
+    x = rows_of(p, 300, np.random.default_rng(1)).astype(int)
+    truth = np.log(p[tuple(x.T)])
+    scores = aj.score(model, x)
+    assert scores.shape == (300,)
+    gap = (truth - scores).mean()  # KL to the truth plus the looseness of the bound
+    independent = np.log(np.clip(x.mean(axis=0), 0.01, 0.99))
+    alone = (x * independent + (1 - x) * np.log1p(-np.exp(independent))).sum(axis=1)
+    assert -0.1 < gap < (truth - alone).mean()
+    assert np.array_equal(aj.score(model, np.full((2, 6), -1)), np.zeros(2))
+
+
+def test_samples_have_the_marginals_of_the_data(model):
+    p = joint(6)
+    drawn = aj.sample(model, 2000)
+    for i in range(6):
+        axes = tuple(a for a in range(6) if a != i)
+        assert abs(drawn[:, i].mean() - p.sum(axis=axes)[1]) < 0.15
+
+
+def test_rows_that_do_not_fit_the_model_are_refused(model):
+    with pytest.raises(aj.UserError, match=r"shape \(1, 5\)"):
+        aj.impute(model, np.zeros((1, 5), int))
+    with pytest.raises(aj.UserError, match=r"values must lie in 0\.\.1"):
+        aj.impute(model, np.full((1, 6), 2))
