@@ -12,5 +12,8 @@ from configs import base
 def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "em_only"
-    config.em.first_round = config.train.rounds // 4  # before it: the baseline
+    # Before the first E-step this is the baseline. The sparser the data, the longer: at
+    # 90 % missing a start at a quarter stood behind the baseline at equal steps.
+    sparse = config.data.missingness.rate > 0.75
+    config.em.first_round = config.train.rounds // (2 if sparse else 4)
     return config
