@@ -15,7 +15,7 @@ config_flags.DEFINE_config_file(
     "config",
     None,
     "Config file, and after a colon the data: configs/NAME.py[:digits|mnist|"
-    "binarized_mnist|PATH.npz]. --config.field=value changes one field.",
+    "mnist14|binarized_mnist|PATH.npz]. --config.field=value changes one field.",
     lock_config=True,
 )
 flags.DEFINE_enum(
@@ -36,7 +36,7 @@ flags.DEFINE_boolean("overwrite", False, "sample, impute: replace --output.")
 flags.DEFINE_list(
     "compare", None, "Folders of finished runs, to put beside each other in --output."
 )
-MISTAKES = (AttributeError, KeyError, OSError, TypeError, ValueError)
+MISTAKES = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError)
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -65,3 +65,5 @@ if __name__ == "__main__":
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:  # outside of training, where nothing is to be saved
+        sys.exit(130)

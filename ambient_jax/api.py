@@ -78,6 +78,7 @@ class Fit:
       rounds, steps_per_round, batch_size: length of the training.
       learning_rate: peak of the schedule.
       objective: the loss; None: that config's, with `t_min = 1 / L`.
+      sampler: of the model that comes back.
       estep: the E-step; `EStep(first_round=None)` trains the baseline.
       seed: root of all randomness.
     """
@@ -88,6 +89,7 @@ class Fit:
     learning_rate: float = 2e-3
     objective: Objective | None = None
     estep: EStep = DIGITS_ESTEP
+    sampler: Sampler = Sampler(num_reveals=64, corrector_sweeps=16)
     seed: int = 0
 
 
@@ -122,7 +124,7 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
     progress = trainer.run(trainer.start(), _Bars(s.rounds))
     return Model(
         denoiser=denoiser, params=trainer.sampling_params(progress),
-        shape=data.train.shape, mesh=mesh, batch_size=2 * batch,
+        shape=data.train.shape, sampler=s.sampler, mesh=mesh, batch_size=2 * batch,
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """EM + consistency: predictions along one trajectory agree; the average teaches.
 
 Claim: at equal steps a better likelihood than EM only, with samples no worse.
-How: KL from the averaged network at a cleaner step to the prediction at a noisier one,
-from the first round on; on sparser data than digits from the first E-step on. The published form (the online network teaches), the martingale
-and larger weights did not beat EM only on digits; `docs/recipe.md` has the figures.
+How: KL from the averaged network at a cleaner step to the prediction at a noisier one;
+from the first round on, on sparser data than digits from the first E-step on. The
+published form (the online network teaches), the martingale and larger weights did not
+beat EM only on digits: docs/recipe.md.
 Cost: one more forward pass a step, without its backward.
 Command: python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
 """

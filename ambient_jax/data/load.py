@@ -1,5 +1,7 @@
 """From a source's name to a `Dataset`: split, tokenize, hide."""
 
+import dataclasses
+
 import numpy as np
 
 from ambient_jax.data import pictures
@@ -54,16 +56,22 @@ def load_dataset(
     return from_rows(
         rows, source, missingness=missingness, num_train=num_train, num_valid=num_valid,
         num_test=num_test, seed=seed, complete=complete,
+        shuffle=source.endswith(".npz"),
     )  # fmt: skip
 
 
 def from_rows(
     rows: Rows, name: str, *, missingness: Missingness, num_train: int | None = None,
     num_valid: int | None = None, num_test: int | None = None, seed: int = 0,
-    complete: bool = False,
+    complete: bool = False, shuffle: bool = True,
 ) -> Dataset:  # fmt: skip
-    """A `Dataset` of rows in memory; arguments and errors as in `load_dataset`."""
+    """A `Dataset` of rows in memory; arguments and errors as in `load_dataset`.
+
+    `shuffle`: a user's rows may be sorted, and validation takes the first ones.
+    """
     rng = np.random.default_rng([seed, 2])
+    if shuffle:
+        rows = _shuffled(rows, np.random.default_rng([seed, 3]))
     rows, holes = _own_test(rows, num_test, rng)
     rows = _subset(rows, num_train, num_test, rng)
     if holes and complete:
@@ -78,7 +86,7 @@ def _pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
         return pictures.mnist(dir)
     if source == "binarized_mnist":
         return pictures.binarized_mnist(dir)
-    options = ("digits", "mnist", "binarized_mnist", "PATH.npz")
+    options = ("digits", "mnist", "mnist14", "binarized_mnist", "PATH.npz")
     raise UserError(
         f"unknown data {source!r} after the colon{nearest(source, options)}"
     )
@@ -108,6 +116,13 @@ def _own_test(rows: Rows, num_test: int | None, rng) -> tuple[Rows, bool]:
         y_test=None if rows.y is None or not count else rows.y[test],
         num_values=rows.num_values,
     ), holes  # fmt: skip
+
+
+def _shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
+    order = rng.permutation(len(rows.x))
+    return dataclasses.replace(
+        rows, x=rows.x[order], y=None if rows.y is None else rows.y[order]
+    )
 
 
 def _subset(rows: Rows, num_train: int | None, num_test: int | None, rng) -> Rows:

@@ -42,6 +42,17 @@ def finish(
     return summary
 
 
+def is_finished(workdir: Workdir) -> bool:
+    """Whether the run's last file, the report, is there."""
+    return (workdir / "report.html").exists() and (workdir / "summary.json").exists()
+
+
+def forget(workdir: Workdir) -> None:
+    """Takes away the figures of an earlier state of a run that goes on."""
+    for name in ("report.html", "summary.json"):
+        (workdir / name).unlink(missing_ok=True)
+
+
 def _summary(
     setup: Setup, workdir: Workdir, figures: dict[str, float]
 ) -> dict[str, Any]:

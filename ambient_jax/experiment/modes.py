@@ -11,7 +11,7 @@ from ambient_jax.data.npz import read_npz
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import build, environment, finish, setup, train
 from ambient_jax.experiment.config import Config
-from ambient_jax.experiment.workdir import Workdir, differences
+from ambient_jax.experiment.workdir import Workdir, as_json, differences
 from ambient_jax.files import write_npz
 from ambient_jax.model import Model
 from ambient_jax.report.comparison import write_comparison
@@ -88,16 +88,22 @@ def load_model(workdir: Workdir, config: Config) -> Model:
         best=setup.which_checkpoint(config) == "best", ema=config.em.use_ema,
     )  # fmt: skip
     return Model(
-        denoiser=network, params=params, shape=shape, sampler=build.sampler(config)
-    )
+        denoiser=network, params=params, shape=shape, sampler=build.sampler(config),
+        batch_size=config.train.estep_batch_size,
+    )  # fmt: skip
 
 
 def _output(flags: Any) -> Path:
     if not flags.output:
         raise UserError(f"no --output; --mode={flags.mode} writes its rows to an .npz")
+    return _new_file(flags, ".npz")
+
+
+def _new_file(flags: Any, suffix: str) -> Path:
+    """`--output`, which must not exist yet unless `--overwrite` is given."""
     path = Path(flags.output).expanduser()
-    if path.suffix != ".npz":
-        raise UserError(f"--output={flags.output} must end in .npz")
+    if path.suffix != suffix:
+        raise UserError(f"--output={flags.output} must end in {suffix}")
     if path.exists() and not flags.overwrite:
         raise UserError(f"{path} exists; give another --output, or --overwrite")
     if not path.parent.is_dir():
@@ -108,16 +114,13 @@ def _output(flags: Any) -> Path:
 def _compare_output(flags: Any) -> Path:
     if not flags.output:
         raise UserError("no --output; --compare writes an .html: --output=compare.html")
-    path = Path(flags.output).expanduser()
-    if path.suffix != ".html":
-        raise UserError(f"--output={flags.output} must end in .html")
-    return path
+    return _new_file(flags, ".html")
 
 
 def _refuse_other_config(flags: Any, workdir: Workdir, config: Config) -> None:
     if flags.config is None:
         return
-    changes = differences(config.to_dict(), flags.config.to_dict())
+    changes = differences(config.to_dict(), as_json(flags.config.to_dict()))
     if changes:
         field, (old, new) = next(iter(changes.items()))
         raise UserError(

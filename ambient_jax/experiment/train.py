@@ -28,7 +28,7 @@ def train(config: Config, workdir: Workdir) -> int:
     size = check_network(setup)
     found = workdir.claim(config.to_dict(), setup.dataset)
     _introduce(setup, workdir, size)
-    if not found:
+    if not (workdir / "missingness.npz").exists():
         save_missingness(setup, workdir)
     checkpoints = Checkpoints(workdir.checkpoints, config.checkpoint.keep)
     start = setup.trainer.start()
@@ -36,9 +36,10 @@ def train(config: Config, workdir: Workdir) -> int:
     if found and progress is not start:
         where = progress.position
         print(f"going on from round {where.round + 1}, {where.phase} {where.index}")
-    if where_done(progress) and (workdir / "summary.json").exists():
+    if where_done(progress) and finish.is_finished(workdir):
         print(f"this run is finished; see {workdir / 'report.html'}")
         return 0
+    finish.forget(workdir)
     with StopRequest() as stop:
         with _hooks(setup, workdir, checkpoints, progress, stop) as hooks:
             try:
@@ -48,6 +49,10 @@ def train(config: Config, workdir: Workdir) -> int:
                 print("saved; the same command goes on from here")
                 return 128 + (stop.number or 0)
             checkpoints.wait()
+            if stop.number:  # it came while the last round was evaluated
+                checkpoints.close()
+                print("saved; the same command makes the final figures")
+                return 128 + stop.number
     finish.finish(setup, workdir, checkpoints, progress)
     checkpoints.close()
     return 0

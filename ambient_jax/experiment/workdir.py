@@ -39,8 +39,9 @@ class Workdir:
             self._refuse_difference("config", known, dict(config))
             self._refuse_difference("data", self._read("data.json") or data, data)
         elif self.path.exists() and any(
-            p.name != ".lock" for p in self._listing()
-        ):  # fmt: skip
+            p.name != "data.json" and not p.name.startswith(".")
+            for p in self._listing()
+        ):  # data.json alone: a run that was killed before its first file was whole
             raise UserError(
                 f"{self.path} holds files but no run; give an empty or new --workdir"
             )
@@ -104,7 +105,7 @@ class Workdir:
             ) from error
 
     def _refuse_difference(self, what: str, old: dict, new: dict) -> None:
-        changes = differences(old, json.loads(json.dumps(new)))
+        changes = differences(old, as_json(new))
         if changes:
             listed = "; ".join(f"{k}: {a!r} -> {b!r}" for k, (a, b) in changes.items())
             raise UserError(
@@ -127,6 +128,11 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "observed_share": round(dataset.observed_share, 6),
         "fingerprint": digest.hexdigest()[:16],
     }
+
+
+def as_json(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """`tree` as it would be read back from a file: tuples are lists."""
+    return json.loads(json.dumps(tree))
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

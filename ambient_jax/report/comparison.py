@@ -65,11 +65,14 @@ def config_differences(records: dict[str, Record]) -> list[tuple[str, list[objec
 
 
 def _labelled(records: list[Record]) -> dict[str, Record]:
-    """Config names where they tell the runs apart, else folder names with them."""
+    """Config names where they tell the runs apart, else folders."""
     names = [record.name for record in records]
     if len(set(names)) == len(names):
         return dict(zip(names, records, strict=True))
-    return {f"{r.path.parent.name}/{r.path.name}": r for r in records}
+    paths = [f"{r.path.parent.name}/{r.path.name}" for r in records]
+    if len(set(paths)) < len(paths):
+        paths = [str(r.path) for r in records]
+    return dict(zip(paths, records, strict=True))
 
 
 def _which(record: Record) -> str:

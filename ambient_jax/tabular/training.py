@@ -133,7 +133,7 @@ def make_trainer(
     first = None if recipe.em_start >= 1 else max(1, round(recipe.em_start * rounds))
     hard = None
     if recipe.consistency_weight:
-        hard = Consistency(form="martingale", stop="noisier")
+        hard = Consistency(teacher="ema", gap=0.3)
     objective = Objective(
         imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
         consistency=hard, consistency_weight=recipe.consistency_weight,

@@ -26,9 +26,10 @@ class Checkpoints:
     Args:
       directory: made if absent.
       keep: how many of the newest to keep; the best one is kept besides.
+      read_only: change nothing on disk, also while another process writes there.
     """
 
-    def __init__(self, directory: Path, keep: int):
+    def __init__(self, directory: Path, keep: int, *, read_only: bool = False):
         best = keeping.BestN(
             get_metric_fn=lambda metrics: metrics["score"],
             reverse=True,
@@ -40,8 +41,10 @@ class Checkpoints:
             preservation_policy=policy,
             best_fn=lambda metrics: metrics["score"],
             best_mode="min",
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
         )
+        self._read_only = read_only
         self._directory = directory.absolute()
         self._manager = ocp.CheckpointManager(self._directory, options=options)
 
@@ -72,21 +75,25 @@ class Checkpoints:
           template: a fresh `Progress` of the same run; gives shapes and shardings.
         """
         for step in sorted(self._manager.all_steps(), reverse=True):
-            try:
-                return self._read(step, template)
-            except Exception as error:  # Orbax, TensorStore and JSON raise many kinds
-                reason = str(error).strip().splitlines()[0][:120] if str(error) else ""
-                log.warning(
-                    "checkpoint %d is torn and is skipped (%s: %s)",
-                    step, type(error).__name__, reason,
-                )  # fmt: skip
+            found = self._read_if_whole(step, template)
+            if found is not None:
+                return found
+            if not self._read_only:
                 self._set_aside(step)
         return None
 
     def restore_best(self, template: Progress) -> Progress | None:
-        """The checkpoint with the lowest score, or None where none has one."""
-        step = self._manager.best_step()
-        return None if step is None else self._read(step, template)
+        """The whole checkpoint with the lowest score, or None where none has one."""
+        scored = []
+        for step in self._manager.all_steps():
+            metrics = self._manager.metrics(step)
+            if metrics and "score" in metrics:
+                scored.append((metrics["score"], step))
+        for _, step in sorted(scored):
+            found = self._read_if_whole(step, template)
+            if found is not None:
+                return found
+        return None
 
     def wait(self) -> None:
         """Returns when what is being saved is on disk."""
@@ -96,6 +103,17 @@ class Checkpoints:
         """Waits, then lets go of the directory."""
         self._manager.wait_until_finished()
         self._manager.close()
+
+    def _read_if_whole(self, step: int, template: Progress) -> Progress | None:
+        try:
+            return self._read(step, template)
+        except Exception as error:  # Orbax, TensorStore and JSON raise many kinds
+            reason = str(error).strip().splitlines()[0][:120] if str(error) else ""
+            log.warning(
+                "checkpoint %d is torn and is skipped (%s: %s)",
+                step, type(error).__name__, reason,
+            )  # fmt: skip
+            return None
 
     def _read(self, step: int, template: Progress) -> Progress:
         restored = self._manager.restore(

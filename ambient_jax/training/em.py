@@ -12,7 +12,7 @@ import optax
 from jax.sharding import Mesh
 
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.errors import TrainingDiverged
+from ambient_jax.errors import TrainingDiverged, UserError
 from ambient_jax.training import keys
 from ambient_jax.training import mesh as meshes
 from ambient_jax.training.estep import Completer, EStep
@@ -99,6 +99,12 @@ class Trainer:
         mesh: Mesh,
     ):
         meshes.check_batch_size(mesh, plan.batch_size)
+        if (estep.first_round or 0) >= plan.rounds:
+            raise UserError(
+                f"the first E-step would come in round {estep.first_round} of "
+                f"0..{plan.rounds - 1}, that is never; lower first_round or raise "
+                "rounds (first_round None trains without EM)"
+            )
         self.denoiser, self.data, self.plan, self.mesh = denoiser, data, plan, mesh
         self.estep = estep
         self._optimizer = optimizer
@@ -221,8 +227,7 @@ class _Window:
     def read(self, progress: Progress) -> dict[str, float]:
         """Means over the window; empties the sums. Waits for the device."""
         sums, bad = jax.device_get((progress.state.sums, progress.state.bad_step))
-        if bad >= 0:
-            raise TrainingDiverged(progress.position.round, int(bad))
+        _refuse_divergence(progress, int(bad))
         placed = jax.device_put(zero_sums(), progress.state.step.sharding)
         progress.state = dataclasses.replace(progress.state, sums=placed)
         now = time.perf_counter()
@@ -234,6 +239,12 @@ class _Window:
         return figures | {"train_items_per_s": rate}
 
 
+def _refuse_divergence(progress: Progress, bad_step: int) -> None:
+    """A state whose loss was not finite is never saved."""
+    if bad_step >= 0:
+        raise TrainingDiverged(progress.position.round, bad_step)
+
+
 def _move(progress: Progress, **changes) -> None:
     progress.position = dataclasses.replace(progress.position, **changes)
 
@@ -241,6 +252,7 @@ def _move(progress: Progress, **changes) -> None:
 def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> None:
     if hooks.interrupted():
         if not saved:
+            _refuse_divergence(progress, int(progress.state.bad_step))
             hooks.save(progress)
         raise Interrupted
 

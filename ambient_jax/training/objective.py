@@ -65,6 +65,10 @@ class Objective:
         """The rows of a batch that hide their imputations: the first ones."""
         return (jnp.arange(num_rows) < round(self.natural_share * num_rows))[:, None]
 
+    @property
+    def _redraws(self) -> bool:
+        return self.consistency is not None and self.consistency.form == "martingale"
+
     def __call__(
         self,
         denoiser: Denoiser,
@@ -87,6 +91,11 @@ class Objective:
         u = jax.random.uniform(k_hide, x.shape)
         z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
         told = None if batch.context is None else jnp.asarray(batch.context)
+        if self._redraws and told is not None:
+            raise ValueError(
+                "the martingale form redraws tokens, beside which the context would "
+                "still tell the hidden ones; use form=kl"
+            )
         denoise = bind(denoiser, params, told)
         logits = denoise(z)
         weight = jnp.where(tokens != mask, 1.0, self.imputed_weight)

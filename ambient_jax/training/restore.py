@@ -39,7 +39,7 @@ def restore_params(
         ),
         position=Position(),
     )
-    checkpoints = Checkpoints(folder, keep=1)
+    checkpoints = Checkpoints(folder, keep=1, read_only=True)
     found = (checkpoints.restore_best(template) if best else None) or (
         checkpoints.restore(template)
     )
