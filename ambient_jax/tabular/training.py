@@ -25,7 +25,6 @@ from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer
 from ambient_jax.types import Params
 
-
 SMALL_BATCH = 32
 """Rows per step of a table that has fewer rows than that."""
 
