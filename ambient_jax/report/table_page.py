@@ -82,8 +82,8 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
     numeric = report.observed.select_dtypes("number").columns
     if len(numeric) < 2 or len(set(numeric)) < len(numeric):
         return []
-    before = report.observed[numeric].astype(float).corr("spearman").to_numpy()
-    after = report.draw[numeric].astype(float).corr("spearman").to_numpy()
+    before = _correlations(report.observed, numeric)
+    after = _correlations(report.draw, numeric)
     rows, columns = np.triu_indices(len(numeric), 1)
     change = np.nan_to_num(np.abs(after - before)[rows, columns])
     best = np.argsort(-change)[:PAIRS]
@@ -92,3 +92,8 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
          float(before[rows[k], columns[k]]), float(after[rows[k], columns[k]]))
         for k in best if change[k] > 0
     ]  # fmt: skip
+
+
+def _correlations(frame: pd.DataFrame, columns: pd.Index) -> np.ndarray:
+    numbers: pd.DataFrame = frame.loc[:, columns].astype(float)
+    return numbers.corr("spearman").to_numpy()
