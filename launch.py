@@ -15,7 +15,8 @@ config_flags.DEFINE_config_file(
     "config",
     None,
     "Config file, and after a colon the data: configs/NAME.py[:digits|mnist|"
-    "mnist14|binarized_mnist|PATH.npz]. --config.field=value changes one field.",
+    "mnist14|binarized_mnist|PATH.npz], or configs/table.py:PATH.csv|.parquet. "
+    "--config.field=value changes one field.",
     lock_config=True,
 )
 flags.DEFINE_enum(
@@ -32,7 +33,9 @@ flags.DEFINE_enum(
     "impute: posterior draws, or the posterior mean in one pass.",
 )  # fmt: skip
 flags.DEFINE_integer("seed", 0, "sample, impute: seed of the draws.")
-flags.DEFINE_boolean("overwrite", False, "sample, impute: replace --output.")
+flags.DEFINE_boolean(
+    "overwrite", False, "sample, impute, tables: replace what is there."
+)
 flags.DEFINE_list(
     "compare", None, "Folders of finished runs, to put beside each other in --output."
 )

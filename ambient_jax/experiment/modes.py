@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from ambient_jax.data.npz import read_npz
 from ambient_jax.errors import UserError
-from ambient_jax.experiment import build, environment, finish, setup, train
+from ambient_jax.experiment import build, environment, finish, setup, table, train
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
 from ambient_jax.files import write_npz
@@ -41,6 +41,9 @@ def run(flags: Any) -> None:
             raise UserError(
                 "no --config; for example --config=configs/em_consistency.py:digits"
             )
+        if table.is_table(flags.config):
+            table.run(flags.config, workdir.path, flags.overwrite)
+            return
         sys.exit(train.train(flags.config, workdir))
     config = ConfigDict(workdir.config())
     _refuse_other_config(flags, workdir, config)

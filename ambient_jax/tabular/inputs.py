@@ -56,7 +56,8 @@ def _remember(estimator: Any, X: Any, reset: bool) -> None:
                 "occur twice they must be the same, in the same order"
             )
         X = np.empty(X.shape, np.int8)
-    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    given: dict[str, Any] = {"X": X, "reset": reset, "skip_check_array": True}
+    validate_data(estimator, **given)
 
 
 def holes_of(frame: pd.DataFrame) -> np.ndarray:

@@ -1,0 +1,138 @@
+"""`--config=configs/table.py:FILE`: from a file with holes to a completed one."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ambient_jax.errors import UserError
+from ambient_jax.experiment.config import Config
+from ambient_jax.report.table_page import TableReport, write_table_report
+
+NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
+"""What a run writes; `--overwrite` replaces these and touches nothing else."""
+
+
+def run(config: Config, workdir: Path, overwrite: bool) -> None:
+    """Fits, completes, draws, saves and reports.
+
+    Raises:
+      UserError: the file, a field or the folder cannot be used; nothing was changed.
+    """
+    from ambient_jax.tabular.table_file import read_table
+
+    c = config.table
+    if not c.source:
+        raise UserError("no file; give it after the colon: configs/table.py:data.csv")
+    file = read_table(Path(c.source).expanduser())
+    copied = _columns("identifiers", c.identifiers, file.frame)
+    learned = file.frame.drop(columns=copied)
+    imputer = _imputer(config, learned)
+    _claim(workdir, overwrite)
+    holes = int(file.frame.isna().to_numpy().sum())
+    print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
+          f"{holes} missing cells")  # fmt: skip
+    if not holes:
+        print("no cell is missing; the file is copied")
+        file.write(workdir / f"completed{file.suffix}", file.frame)
+        return
+    try:
+        imputer.fit(learned)
+        full = _joined(file.frame, imputer.transform(learned))
+        draws = imputer.sample_imputations(learned, m=c.draws) if c.draws else []
+    except (ValueError, TypeError) as error:
+        raise UserError(" ".join(str(error).split())) from error
+    _write(workdir, file, imputer, full, [_joined(file.frame, d) for d in draws])
+
+
+def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> None:
+    """All files; `report.html` comes last."""
+    imputer.save(workdir / "model")
+    if draws:
+        (workdir / "draws").mkdir(exist_ok=True)
+    for number, draw in enumerate(draws):
+        file.write(workdir / "draws" / f"{number + 1:02}{file.suffix}", draw)
+    completed = workdir / f"completed{file.suffix}"
+    file.write(completed, full)
+    write_table_report(workdir / "report.html", TableReport(
+        name=file.path.name, observed=file.frame, completed=full,
+        draw=draws[0] if draws else full, history=imputer.history_,
+        levels=imputer.calibration_.pooled, seconds=imputer.seconds_,
+    ))  # fmt: skip
+    print(f"completed: {completed}\nreport: {workdir / 'report.html'}")
+
+
+def _imputer(config: Config, frame: pd.DataFrame) -> Any:
+    from ambient_jax.tabular.imputer import AmbientImputer
+    from ambient_jax.tabular.parameters import check_parameters
+
+    c = config.table
+    imputer = AmbientImputer(
+        statistic=c.statistic, delta=_shifts(c.delta, frame),
+        categorical_features=_columns("categorical", c.categorical, frame),
+        max_epochs=c.max_epochs, max_time=c.max_time, random_state=config.seed,
+        verbose=1,
+    )  # fmt: skip
+    try:
+        check_parameters(imputer)
+    except ValueError as error:
+        raise UserError(f"config.table: {error}") from error
+    if c.draws < 0:
+        raise UserError(f"config.table.draws must be at least 0, got {c.draws}")
+    return imputer
+
+
+def _columns(field: str, names: str, frame: pd.DataFrame) -> list[str]:
+    """Names of a comma-separated field, all of which the table has."""
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    for name in found:
+        if name not in frame.columns:
+            raise UserError(
+                f"config.table.{field} names column {name!r}, which the table does not "
+                f"have (it has {', '.join(map(str, frame.columns))})"
+            )
+    return found
+
+
+def _shifts(text: str, frame: pd.DataFrame) -> dict[str, float]:
+    """`"a=1,b=-2"` as a dictionary."""
+    shifts = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, value = part.partition("=")
+        _columns("delta", name, frame)
+        try:
+            shifts[name.strip()] = float(value)
+        except ValueError as error:
+            raise UserError(f"config.table.delta: {part!r} is not name=number") from (
+                error
+            )
+    return shifts
+
+
+def _claim(workdir: Path, overwrite: bool) -> None:
+    """Makes the folder; refuses or removes what an earlier run wrote."""
+    present = [name for name in NAMES if (workdir / name).exists()]
+    if present and not overwrite:
+        raise UserError(
+            f"{workdir} holds {', '.join(present)} already; give --overwrite or "
+            "another --workdir"
+        )
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={workdir} cannot be written ({error})") from error
+    shutil.rmtree(workdir / "draws", ignore_errors=True)
+
+
+def _joined(whole: pd.DataFrame, completed: pd.DataFrame) -> pd.DataFrame:
+    """`completed` with the columns that were only copied, in the file's order."""
+    parts = [
+        completed[c] if c in completed.columns else whole[c] for c in whole.columns
+    ]
+    return pd.concat(parts, axis=1)
+
+
+def is_table(config: Any) -> bool:
+    """Whether a config is that of a table."""
+    return config is not None and "table" in config

@@ -1,0 +1,68 @@
+"""Does a column's missingness depend on the others? A plain test per pair."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEVEL = 0.01
+"""Of the family of tests of one column, after Bonferroni."""
+
+FEWEST = 8
+"""Cells on either side below which a pair is not tested."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dependence:
+    """One column's missingness against the others.
+
+    Attributes:
+      column: the column with holes.
+      other: the column on which its missingness depends most clearly; None if none
+        could be tested.
+      p: of that pair, times the number of tests (at most 1).
+    """
+
+    column: str
+    other: str | None
+    p: float
+
+    @property
+    def depends(self) -> bool:
+        """Whether missing completely at random is rejected."""
+        return self.p < LEVEL
+
+
+def dependences(frame: pd.DataFrame) -> list[Dependence]:
+    """One entry per column that has holes."""
+    missing = frame.isna().to_numpy()
+    out = []
+    for i, name in enumerate(frame.columns):
+        if not missing[:, i].any() or missing[:, i].all():
+            continue
+        found = []
+        for j, other in enumerate(frame.columns):
+            p = None if i == j else _pair(missing[:, i], frame.iloc[:, j])
+            if p is not None:
+                found.append((p, str(other)))
+        best = min(found, default=(1.0, None))
+        p = min(1.0, best[0] * max(len(found), 1))
+        out.append(Dependence(column=str(name), other=best[1], p=p))
+    return out
+
+
+def _pair(missing: np.ndarray, other: pd.Series) -> float | None:
+    """p-value of: the other column is distributed alike where this one is missing."""
+    seen = other.notna().to_numpy()
+    a, b = other[seen & missing], other[seen & ~missing]
+    if min(len(a), len(b)) < FEWEST:
+        return None
+    number = pd.api.types.is_numeric_dtype(other.dtype)
+    if number and not pd.api.types.is_bool_dtype(other.dtype):
+        x, y = a.to_numpy(np.float64), b.to_numpy(np.float64)
+        return float(stats.mannwhitneyu(x, y).pvalue)
+    if other.nunique() > 50 or other.nunique() < 2:
+        return None
+    table = pd.crosstab(missing[seen], other[seen].astype(str))
+    return float(stats.chi2_contingency(table).pvalue)

@@ -1,0 +1,74 @@
+"""`configs/table.py:FILE`: a completed file, or one line and nothing changed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ambient_jax import AmbientImputer
+from ambient_jax.errors import UserError
+from ambient_jax.experiment import table
+from configs.table import get_config
+
+
+@pytest.fixture
+def source(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "id": np.arange(60), "x": np.round(rng.normal(size=60), 3),
+        "kind": rng.choice(["u", "v"], 60),
+    })  # fmt: skip
+    holes = rng.random(frame.shape) < 0.2
+    holes[:, 0] = False
+    frame.astype(object).mask(holes).to_csv(tmp_path / "in.csv", index=False)
+    return tmp_path / "in.csv"
+
+
+def config(source, **fields):
+    made = get_config(str(source))
+    made.table.update(max_epochs=1, draws=1, identifiers="id", **fields)
+    return made
+
+
+def test_a_run_leaves_a_completed_file_draws_model_and_report(source, tmp_path):
+    out = tmp_path / "out"
+    table.run(config(source), out, overwrite=False)
+    before = pd.read_csv(source, dtype=str, keep_default_na=False)
+    for name in ("completed.csv", "draws/01.csv"):
+        after = pd.read_csv(out / name, dtype=str, keep_default_na=False)
+        assert after.shape == before.shape
+        assert (after != "").all(axis=None)
+        assert ((after == before) | (before == "")).all(axis=None)
+    assert (out / "report.html").stat().st_size > 1000
+    assert AmbientImputer.load(out / "model").n_features_in_ == 2
+    with pytest.raises(UserError, match=r"holds completed\.csv.*--overwrite"):
+        table.run(config(source), out, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"categorical": "nope"}, "categorical names column 'nope'"),
+        ({"delta": "x"}, "not name=number"),
+        ({"delta": "nope=1"}, "delta names column 'nope'"),
+        ({"statistic": "best"}, "statistic must be one of"),
+    ],
+)
+def test_bad_fields_are_refused_before_anything_is_written(
+    source, tmp_path, fields, message
+):
+    with pytest.raises(UserError, match=message):
+        table.run(config(source, **fields), tmp_path / "out", overwrite=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match="after the colon"):
+        table.run(get_config(""), tmp_path, overwrite=False)
+
+
+def test_a_file_without_holes_is_copied(tmp_path, capsys):
+    (tmp_path / "full.csv").write_text("x,y\n1,a\n2,b\n")
+    made = get_config(str(tmp_path / "full.csv"))
+    table.run(made, tmp_path / "out", overwrite=False)
+    assert "no cell is missing" in capsys.readouterr().out
+    assert (tmp_path / "out/completed.csv").read_text() == "x,y\n1,a\n2,b\n"

@@ -1,0 +1,68 @@
+"""The report of a table, and its test of missingness that depends on other columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ambient_jax.report.missingness import dependences
+from ambient_jax.report.table_page import TableReport, pairs, write_table_report
+
+
+def table(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    return pd.DataFrame({
+        "x": x, "y": x + rng.normal(size=n), "kind": rng.choice(["a", "b"], n),
+    })  # fmt: skip
+
+
+def test_missingness_that_depends_is_found_and_mcar_is_not():
+    whole, rng = table(), np.random.default_rng(1)
+    random = whole.mask(rng.random(whole.shape) < 0.2)
+    assert not any(d.depends for d in dependences(random))
+    whole.loc[whole["x"] > 0.5, "y"] = np.nan
+    found = {d.column: d for d in dependences(whole)}
+    assert found["y"].depends
+    assert found["y"].other == "x"
+
+
+def test_false_alarms_are_rare():
+    """Level 1 % per column: at most a few of 60 tables of pure chance."""
+    alarms = 0
+    for seed in range(60):
+        whole, rng = table(150, seed), np.random.default_rng(seed)
+        alarms += dependences(whole.mask(rng.random(whole.shape) < 0.3))[1].depends
+    assert alarms <= 4
+
+
+def test_pairs_report_what_changed():
+    frame = table()
+    holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.5)
+    wrong = holes.assign(y=holes["y"].fillna(0.0), x=holes["x"].fillna(0.0))
+    report = TableReport(
+        name="t", observed=holes, completed=wrong, draw=wrong, history=[],
+        levels=np.zeros(0), seconds=0.0,
+    )  # fmt: skip
+    ((one, other, before, after),) = pairs(report)
+    assert {one, other} == {"x", "y"}
+    assert after < before
+
+
+@pytest.mark.parametrize("levels", [np.zeros(0), np.linspace(0, 1, 50)])
+def test_page_is_whole_and_escapes_names(tmp_path, levels):
+    frame = table().rename(columns={"x": "<b>x</b>"})
+    holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.3)
+    holes["void"] = np.nan
+    write_table_report(
+        tmp_path / "report.html",
+        TableReport(
+            name="t.csv", observed=holes, completed=frame.assign(void=np.nan),
+            draw=frame.assign(void=np.nan), history=[3.0, 2.5], levels=levels,
+            seconds=1.0,
+        ),
+    )  # fmt: skip
+    page = (tmp_path / "report.html").read_text()
+    assert "<b>x</b>" not in page
+    assert "void: no cell is observed" in page
+    assert ('id="calibration"' in page) == bool(len(levels))
+    assert "http" not in page.replace("http://www.w3.org", "")
