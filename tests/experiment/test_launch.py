@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,7 +77,9 @@ def test_sample_is_seeded_and_does_not_overwrite(finished, tmp_path):
     assert set(np.unique(first)) <= {0, 1}
     code, _, err = launch(*flags)
     assert (code, "exists" in err) == (2, True)
-    assert launch(*flags, "--overwrite")[0] == 0
+    own = [*TINY, "--config.eval.num_samples=50"]  # the run's config is no other config
+    code, _, err = launch(*flags, *own, "--overwrite")
+    assert code == 0, err
     assert np.array_equal(np.load(output)["x"], first)
 
 
@@ -123,7 +126,9 @@ def test_evaluate_rewrites_the_same_figures(finished):
 
 def test_compare_puts_runs_beside_each_other(finished, tmp_path):
     page = tmp_path / "compare.html"
-    code, _, err = launch(f"--compare={finished},{finished}", f"--output={page}")
+    other = tmp_path / "a" / finished.name
+    shutil.copytree(finished, other)
+    code, _, err = launch(f"--compare={finished},{other}", f"--output={page}")
     assert code == 0, err
     assert page.read_text().count("<th>") >= 4
 
