@@ -15,8 +15,9 @@ from ambient_jax.experiment.bars import TerminalBar
 from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training.em import Bar, Plan, Quiet, Trainer
+from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep
+from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer

@@ -9,7 +9,7 @@ from ambient_jax.experiment.bars import TerminalBar
 from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.report.tensorboard import TensorBoard
 from ambient_jax.training.checkpoint import Checkpoints
-from ambient_jax.training.em import Bar
+from ambient_jax.training.hooks import Bar
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.recorder import Recorder
 

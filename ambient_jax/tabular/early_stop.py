@@ -8,7 +8,8 @@ import numpy as np
 
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.tabular.bars import RoundBar
-from ambient_jax.training.em import Bar, Quiet, Trainer
+from ambient_jax.training.em import Trainer
+from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
 from ambient_jax.types import Params
 

@@ -2,9 +2,8 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -16,6 +15,7 @@ from ambient_jax.errors import TrainingDiverged, UserError
 from ambient_jax.training import keys
 from ambient_jax.training import mesh as meshes
 from ambient_jax.training.estep import Completer, EStep
+from ambient_jax.training.hooks import Hooks
 from ambient_jax.training.objective import Batch, Objective
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state, zero_sums
@@ -55,30 +55,6 @@ class Plan:
             raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-
-
-@runtime_checkable
-class Hooks(Protocol):
-    """What the outside does for the loop. `Quiet` does nothing."""
-
-    def log(self, round_: int, step: int, metrics: Mapping[str, float]) -> None: ...
-
-    def evaluate(self, progress: Progress) -> None: ...
-
-    def save(self, progress: Progress) -> None: ...
-
-    def interrupted(self) -> bool: ...
-
-    def bar(self, phase: str, round_: int, total: int, done: int) -> "Bar": ...
-
-
-@runtime_checkable
-class Bar(Protocol):
-    """A progress bar of one phase."""
-
-    def update(self, done: int, figures: Mapping[str, float] = ...) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Interrupted(Exception):
@@ -255,25 +231,3 @@ def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> Non
             _refuse_divergence(progress, int(progress.state.bad_step))
             hooks.save(progress)
         raise Interrupted
-
-
-class Quiet:
-    """Hooks that do nothing: for notebooks and tests."""
-
-    def log(self, round_, step, metrics): ...
-
-    def evaluate(self, progress): ...
-
-    def save(self, progress): ...
-
-    def interrupted(self) -> bool:
-        return False
-
-    def bar(self, phase, round_, total, done) -> Bar:
-        return _NoBar()
-
-
-class _NoBar:
-    def update(self, done, figures=()): ...
-
-    def close(self): ...

@@ -10,8 +10,9 @@ import pytest
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.training.em import Plan, Quiet, Trainer
+from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep
+from ambient_jax.training.hooks import Quiet
 from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer
 

@@ -12,8 +12,9 @@ from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.suite import Suite
-from ambient_jax.training.em import Plan, Quiet, Trainer
+from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep
+from ambient_jax.training.hooks import Quiet
 from ambient_jax.training.objective import Objective
 from tests.toys import Table
 

@@ -13,8 +13,9 @@ from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
-from ambient_jax.training.em import Interrupted, Plan, Quiet, Trainer
+from ambient_jax.training.em import Interrupted, Plan, Trainer
 from ambient_jax.training.estep import EStep
+from ambient_jax.training.hooks import Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
 from tests.toys import Table, joint, kl, model_joint, rows_of
