@@ -22,7 +22,10 @@ from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.losses import cross_entropy
 from ambient_jax.experiment import build
-from ambient_jax.experiment.environment import use_compilation_cache
+from ambient_jax.experiment.environment import (
+    use_compilation_cache,
+    use_few_cores_well,
+)
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training import keys, mesh
 from ambient_jax.training.estep import Completer, EStep
@@ -67,6 +70,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
+    use_few_cores_well()
     use_compilation_cache()
     bench = make(options)
     print(f"{jax.devices()[0].device_kind}, JAX {jax.__version__}; {describe(bench)}")

@@ -17,8 +17,12 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_debug_nans", False)  # planted by a test
 
-from ambient_jax.experiment.environment import use_compilation_cache
+from ambient_jax.experiment.environment import (
+    use_compilation_cache,
+    use_few_cores_well,
+)
 
+use_few_cores_well()
 use_compilation_cache()
 
 import numpy as np

@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 
+FEW_CORES = 4
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy",
             "scikit-learn", "tensorflow-datasets")  # fmt: skip
 
@@ -53,6 +54,18 @@ def quiet_libraries() -> None:
     for name in ("jax", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+def use_few_cores_well() -> None:
+    """One thread per convolution on a CPU of up to four cores; call it before JAX runs.
+
+    Independent operations still run side by side. Splitting convolutions as small as
+    these costs more than it gains: train steps of digits went from 739 to 1,510 rows/s
+    on two cores.
+    """
+    flag, flags = "--xla_cpu_multi_thread_eigen", os.environ.get("XLA_FLAGS", "")
+    if (os.cpu_count() or 1) <= FEW_CORES and flag not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {flag}=false".strip()
 
 
 def use_compilation_cache() -> None:

@@ -26,6 +26,7 @@ def run(flags: Any) -> None:
       UserError: something in the flags or the files cannot be used.
     """
     environment.quiet_libraries()
+    environment.use_few_cores_well()
     environment.use_compilation_cache()
     if flags.compare:
         folders = [Path(folder) for folder in flags.compare]
