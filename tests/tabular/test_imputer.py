@@ -274,3 +274,11 @@ def test_pipeline_column_transformer_and_set_output():
     parts = ColumnTransformer([("fill", quick(), ["a", "b"])], remainder="drop")
     parts.set_output(transform="pandas")
     assert list(parts.fit_transform(x).columns) == ["fill__a", "fill__b"]
+
+
+def test_verbose_shows_a_bar_and_silence_is_the_default(capsys):
+    x = pd.DataFrame({"a": np.arange(40.0), "b": [1.0, np.nan] * 20})
+    quick().fit(x)
+    assert capsys.readouterr().err == ""
+    quick(verbose=1).fit(x)
+    assert "fit: round 1 of at most" in capsys.readouterr().err
