@@ -11,10 +11,10 @@ from ambient_jax.data.npz import check_arrays
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
 from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.experiment.bars import TerminalBar
 from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
+from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Bar, Quiet

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ambient_jax.experiment.bars import TerminalBar
 from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.report.tensorboard import TensorBoard
+from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.hooks import Bar
 from ambient_jax.training.progress import Progress

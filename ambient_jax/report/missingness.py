@@ -1,6 +1,7 @@
 """Does a column's missingness depend on the others? A plain test per pair."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,14 +56,15 @@ def dependences(frame: pd.DataFrame) -> list[Dependence]:
 def _pair(missing: np.ndarray, other: pd.Series) -> float | None:
     """p-value of: the other column is distributed alike where this one is missing."""
     seen = other.notna().to_numpy()
-    a, b = other[seen & missing], other[seen & ~missing]
+    a, b = other.loc[seen & missing], other.loc[seen & ~missing]
     if min(len(a), len(b)) < FEWEST:
         return None
     number = pd.api.types.is_numeric_dtype(other.dtype)
     if number and not pd.api.types.is_bool_dtype(other.dtype):
-        x, y = a.to_numpy(np.float64), b.to_numpy(np.float64)
+        x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
         return float(stats.mannwhitneyu(x, y).pvalue)
     if other.nunique() > 50 or other.nunique() < 2:
         return None
     table = pd.crosstab(missing[seen], other[seen].astype(str))
-    return float(stats.chi2_contingency(table).pvalue)
+    tested: Any = stats.chi2_contingency(table)
+    return float(tested.pvalue)

@@ -59,7 +59,7 @@ def _bars(axes, seen: pd.Series, filled: pd.Series) -> None:
         share = values.astype(str).value_counts(normalize=True)
         axes.bar(place + shift, share.reindex(names).fillna(0.0), 0.4, color=color,
                  label=label)  # fmt: skip
-    axes.set_xticks(place, [name[:10] for name in names], rotation=60, ha="right")
+    axes.set_xticks(place, [str(name)[:10] for name in names], rotation=60, ha="right")
 
 
 def calibration(levels: np.ndarray) -> Figure:

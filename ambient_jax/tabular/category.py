@@ -21,6 +21,9 @@ def in_order(values: Sequence[Any]) -> list[Any]:
 class CategoryColumn:
     """K values of a column.
 
+    Values that Python holds equal are one category, the one met first: in a column of
+    objects that mixes 1, 1.0 and True, all three count as one and it is drawn for all.
+
     Attributes:
       values: the K values, as they stood in the column.
       share: `[K]` of the observed cells that were one of them.

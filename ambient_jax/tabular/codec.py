@@ -16,6 +16,9 @@ from ambient_jax.tabular.series import Kind, from_numbers, kind_of, numbers_of, 
 MIN_IDENTIFIERS = 12
 """Fewer distinct texts than this are categories, even if no two are equal."""
 
+SURE_IDENTIFIERS = 100
+"""So many distinct texts are an identifier even where most rows have none."""
+
 PER_COLUMN = 3
 """Numbers of context per column: normal score, standard score, known."""
 
@@ -109,7 +112,7 @@ class TableCodec:
             kind = kind_of(series, name)
             if kind == "number" and position in categorical:
                 kind = "category"
-            if kind == "category" and _is_identifier(observed):
+            if kind == "category" and _is_identifier(observed, len(frame)):
                 identifiers.append(position)
                 warnings.warn(
                     f"column {name!r} holds a different text in every row; it is "
@@ -218,11 +221,12 @@ class TableCodec:
                    identifiers=tuple(fields["identifiers"]))  # fmt: skip
 
 
-def _is_identifier(observed: pd.Series) -> bool:
-    texts = observed.map(lambda v: isinstance(v, str)).all()
-    return bool(
-        texts and len(observed) >= MIN_IDENTIFIERS and observed.astype(object).is_unique
-    )
+def _is_identifier(observed: pd.Series, rows: int) -> bool:
+    """Whether texts, no two equal, stand in enough of the `rows` to tell."""
+    enough = max(MIN_IDENTIFIERS, min(rows / 2, SURE_IDENTIFIERS))
+    if len(observed) < enough or not observed.astype(object).is_unique:
+        return False
+    return all(isinstance(v, str) for v in observed)
 
 
 def _fit_column(

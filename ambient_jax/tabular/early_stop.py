@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.tabular.bars import RoundBar
+from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.em import Trainer
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
@@ -79,4 +79,6 @@ class EarlyStop(Quiet):
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
         if not self.verbose:
             return super().bar(phase, round_, total, done)
-        return RoundBar(phase, round_, self.trainer.plan.rounds, total, done)
+        rounds = self.trainer.plan.rounds
+        label = f"fit: round {round_ + 1} of at most {rounds}, {phase}"
+        return TerminalBar(label, total, done, always=True)

@@ -107,7 +107,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             categorical=told,
         )  # fmt: skip
         self._warn_empty(frame, codec)
-        self._shifts(frame)
+        self._shifts(frame, codec)
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.schema_, self.codec_ = schema_of(frame), codec
         self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
@@ -228,7 +228,9 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "codec_")
         check_parameters(self)
         frame, was_array = as_frame(self, X, reset=False)
-        done = Completion(self.codec_, self.model_, frame, self._shifts(frame))
+        done = Completion(
+            self.codec_, self.model_, frame, self._shifts(frame, self.codec_)
+        )
         return done, X if was_array else None
 
     def _finish(self, done: Completion, out: pd.DataFrame, array: Any) -> Any:
@@ -250,10 +252,23 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         dropped = () if self.keep_empty_features else self.codec_.empty
         return np.setdiff1d(np.arange(self.n_features_in_), dropped)
 
-    def _shifts(self, frame: pd.DataFrame) -> dict[int, float]:
-        """`delta` by position in the frame."""
-        return {position_of(name, frame, "delta"): float(shift)
-                for name, shift in (self.delta or {}).items()}  # fmt: skip
+    def _shifts(self, frame: pd.DataFrame, codec: TableCodec) -> dict[int, float]:
+        """`delta` by position in the frame.
+
+        Raises:
+          ValueError: a name that no column has, or a column that holds no numbers.
+        """
+        numeric = {column.position for column in codec.columns if column.numeric}
+        shifts = {}
+        for name, shift in (self.delta or {}).items():
+            position = position_of(name, frame, "delta")
+            if position not in numeric.union(codec.empty):
+                raise ValueError(
+                    f"delta names column {name!r}, which holds categories: only "
+                    "numbers and dates can be shifted"
+                )
+            shifts[position] = float(shift)
+        return shifts
 
     def _warn_empty(self, frame: pd.DataFrame, codec: TableCodec) -> None:
         if codec.empty:

@@ -17,7 +17,10 @@ from ambient_jax.training import keys
 from ambient_jax.types import Params
 
 CHUNK = 4096
-"""Rows whose probabilities are held at once."""
+"""Most rows whose probabilities are held at once."""
+
+CHUNK_CELLS = 2**26
+"""Most of their probabilities: 256 MiB of float32."""
 
 EXACT_LENGTH = 40
 """Rows up to this long are scored by the chain rule, longer ones by levels."""
@@ -64,8 +67,10 @@ class TableModel:
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields `(row numbers [n], p [n, L, V])` of the chosen rows; one pass each."""
         key = jax.random.key(0)
-        for begin in range(0, len(rows), CHUNK):
-            chosen = rows[begin : begin + CHUNK]
+        length, num_values = self.codec.length, self.codec.num_values
+        chunk = rows_at_once(length, num_values, self.batch_size)
+        for begin in range(0, len(rows), chunk):
+            chosen = rows[begin : begin + chunk]
             logits = self.compiled().logits(
                 self._params, key, encoded.tokens[chosen],
                 context=encoded.context[chosen],
@@ -76,9 +81,12 @@ class TableModel:
     def draw(
         self, tokens: np.ndarray, context: np.ndarray, seed: int, number: int
     ) -> np.ndarray:
-        """A joint draw `[N, L]` of all masked tokens; the others stay."""
-        missing = (tokens == self.codec.num_values).sum(axis=1).max(initial=1)
-        reveals = min(_rounded_up(int(missing)), self.reveals)
+        """A joint draw `[N, L]` of all masked tokens; the others stay.
+
+        The number of reveals is that of the table's columns, so that a row's draw does
+        not depend on how many holes the other rows have.
+        """
+        reveals = min(self.codec.length, self.reveals)
         key = keys.derive(seed, keys.Purpose.IMPUTE, number)
         return self.compiled(reveals).draw(self._params, key, tokens, context=context)
 
@@ -114,6 +122,7 @@ class TableModel:
         return total
 
 
-def _rounded_up(count: int) -> int:
-    """To a multiple of four, so that few samplers are compiled."""
-    return -(-count // 4) * 4
+def rows_at_once(length: int, num_values: int, batch_size: int) -> int:
+    """Rows whose probabilities `[n, L, V]` are held at once: full batches."""
+    fit = CHUNK_CELLS // max(1, length * num_values)
+    return max(1, min(CHUNK, fit) // batch_size) * batch_size

@@ -132,7 +132,13 @@ class NumberColumn:
         """To the decimals that the column has, inside its range."""
         if self.decimals is None:
             return values
-        return np.clip(np.round(values, self.decimals), self.low[0], self.high[-1])
+        # The range may end between two values that the decimals can write.
+        steps = 10.0**self.decimals
+        ends = np.array([self.low[0], self.high[-1]]) * steps
+        slack = 1e-6 + 1e-12 * np.abs(ends)
+        low, high = np.ceil(ends[0] - slack[0]), np.floor(ends[1] + slack[1])
+        bounds = np.round(np.array([low, high]) / steps, self.decimals)
+        return np.clip(np.round(values, self.decimals), *bounds)
 
     def log_density(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
         """`log p(value | token)` `[n]`: a density in the column's units, 0 for an atom.

@@ -83,13 +83,19 @@ def _edges(
 
 
 def _outer(values: np.ndarray, side: int) -> float:
-    """A finite end of the range: half a typical step out, but not across zero."""
+    """A finite end of the range: half a typical step out, but not across zero.
+
+    An extreme that is exactly zero stays: most such columns cannot be on its other
+    side (counts, prices, shares).
+    """
     end = values[0] if side < 0 else values[-1]
+    if end == 0:
+        return 0.0
     steps = np.diff(np.unique(values))
     tail = steps[:5] if side < 0 else steps[-5:]
     step = float(np.median(tail)) if len(tail) else max(abs(end), 1e-300) * 1e-6
     moved = end + side * step / 2
-    return 0.0 if end != 0 and moved * end < 0 else moved
+    return 0.0 if moved * end < 0 else moved
 
 
 def knots_inside(values: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -1,6 +1,8 @@
 """A fitted imputer in a folder: `model.json` and `model.npz`. No pickles."""
 
 import dataclasses
+import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,10 @@ NETWORK = ("mixer", "width", "depth", "embed")
 
 
 def save(imputer: Any, folder: Path) -> None:
-    """Writes both files, each whole or not at all; `model.json` comes last."""
+    """Writes both files, each whole or not at all; `model.json` comes last.
+
+    It names the digest of `model.npz`, so that a kill between the two is noticed.
+    """
     params = imputer.get_params(deep=False)
     params["recipe"] = params["recipe"] and dataclasses.asdict(params["recipe"])
     params["random_state"] = None
@@ -48,7 +53,12 @@ def save(imputer: Any, folder: Path) -> None:
     json.dumps(fields, default=_plain)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "model.npz", arrays)
+    fields["npz_sha256"] = _digest((folder / "model.npz").read_bytes())
     write_json(folder / "model.json", json.loads(json.dumps(fields, default=_plain)))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -65,8 +75,12 @@ def load(cls: type, folder: Path) -> Any:
             raise ValueError("another format")
         if fields["version"] > VERSION:
             raise ValueError(f"version {fields['version']} is newer than this package")
-        with np.load(folder / "model.npz", allow_pickle=False) as archive:
+        data = (folder / "model.npz").read_bytes()
+        if fields["npz_sha256"] != _digest(data):
+            raise ValueError("model.npz is not the one that model.json was saved with")
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
+        return _restore(cls, fields, arrays)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{folder} holds no saved AmbientImputer ({Path(error.filename).name} is "
@@ -78,7 +92,6 @@ def load(cls: type, folder: Path) -> Any:
         raise ValueError(
             f"{folder} holds a damaged or foreign model ({error})"
         ) from error
-    return _restore(cls, fields, arrays)
 
 
 def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:

@@ -133,7 +133,7 @@ def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
         out.iloc[where] = stamps.astype(dtype).array
         return out
     if pdt.is_integer_dtype(dtype):
-        values = np.round(values.astype(np.float64)).astype(np.int64)
+        values = _whole(values.astype(np.float64), dtype, series.name)
     elif pdt.is_object_dtype(dtype):
         values = _plain_objects(series, values)
     elif pdt.is_float_dtype(dtype) and values.dtype == object:
@@ -144,6 +144,19 @@ def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
         values = values.astype(bool)
     out.iloc[where] = values
     return out
+
+
+def _whole(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
+    """Rounded to whole numbers; refuses those that the integer `dtype` cannot hold."""
+    limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
+    values = np.round(values)
+    outside = (values < limits.min) | (values > limits.max)
+    if outside.any():
+        raise ValueError(
+            f"column {name!r} of type {dtype} cannot hold the imputed value "
+            f"{values[outside][0]:g}; change its delta or convert it to a wider type"
+        )
+    return values.astype(limits.dtype)
 
 
 def _plain_objects(series: pd.Series, values: np.ndarray) -> np.ndarray:

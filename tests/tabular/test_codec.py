@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ambient_jax.tabular.category import CategoryColumn
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.number import NumberColumn
 
@@ -146,6 +147,49 @@ def test_unique_texts_are_an_identifier():
         codec = TableCodec.fit(frame)
     assert codec.identifiers == (0,)
     assert [c.name for c in codec.columns] == ["x"]
+
+
+def test_few_texts_in_many_rows_are_no_identifier():
+    texts = [f"u{i}" for i in range(12)] + [None] * 988
+    codec = TableCodec.fit(pd.DataFrame({"c": texts, "x": np.arange(1000.0)}))
+    assert codec.identifiers == ()
+    many = [f"u{i}" for i in range(120)] + [None] * 880
+    with pytest.warns(UserWarning, match="'c'"):
+        codec = TableCodec.fit(pd.DataFrame({"c": many}))
+    assert codec.identifiers == (0,)
+
+
+def test_equal_objects_are_one_category():
+    """The limit that `CategoryColumn` states: 1 and True are equal in Python."""
+    column = CategoryColumn.fit(np.array([1, True, "one", 1], object), 10)
+    assert column.size == 2
+    assert column.encode(np.array([True, 1.0, "one"], object)).tolist() == [0, 0, 1]
+
+
+def test_a_range_that_begins_at_zero_stays_there():
+    rng = np.random.default_rng(0)
+    values = np.r_[0.0, rng.gamma(1.0, 2.0, 500)]
+    column = NumberColumn.fit(values, 16)
+    assert column.low[0] == 0.0
+    assert NumberColumn.fit(-values, 16).high[-1] == 0.0
+    lowest = column.decode(np.zeros(100, int), rng.random(100))
+    assert lowest.min() >= 0
+
+
+@pytest.mark.parametrize("decimals", [0, 1])
+def test_rounding_stays_on_the_grid_at_the_ends(decimals):
+    """The ends of the range lie between two values that the decimals can write."""
+    values = np.round(np.array([2.0, 3, 5, 8, 9, 12, 14, 20, 21, 23]), 0)
+    values = values / 10**decimals
+    column = NumberColumn.fit(values, 4)
+    far = np.array([column.low[0], column.high[-1], -1e3, 1e3])
+    out = column.round(far)
+    assert np.array_equal(out, np.round(out, decimals))
+    assert (out >= column.low[0]).all()
+    assert (out <= column.high[-1]).all()
+    u = np.array([0.0, 1 - 1e-12])
+    drawn = column.decode(np.array([0, column.size - 1]), u)
+    assert np.array_equal(drawn, np.round(drawn, decimals))
 
 
 def test_numbers_that_are_codes_become_categories_when_told():

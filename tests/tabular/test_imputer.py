@@ -1,5 +1,9 @@
 """AmbientImputer: contract; the edge cases are in test_edge_cases."""
 
+import hashlib
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ambient_jax import AmbientImputer, Recipe
+from ambient_jax.files import write_npz
+from ambient_jax.tabular.model import CHUNK, CHUNK_CELLS, rows_at_once
 
 QUICK = Recipe(width=16, depth=1, embed=4, max_epochs=2, batch_size=32, rounds=2)
 
@@ -164,6 +170,50 @@ def test_load_refuses_what_is_not_a_model(tmp_path):
         AmbientImputer.load(tmp_path)
 
 
+def test_load_refuses_two_files_of_different_models(frame, fitted, tmp_path):
+    """What a kill between the two files of a second `save` leaves."""
+    fitted.save(tmp_path / "a")
+    quick().fit(numbers := frame[["x", "small"]]).save(tmp_path / "b")
+    shutil.copy(tmp_path / "b/model.npz", tmp_path / "a/model.npz")
+    with pytest.raises(ValueError, match=r"damaged.*not the one"):
+        AmbientImputer.load(tmp_path / "a")
+    assert_completed(AmbientImputer.load(tmp_path / "b").transform(numbers), numbers)
+
+
+def test_load_reports_an_absent_array_as_damage(fitted, tmp_path):
+    fitted.save(tmp_path)
+    with np.load(tmp_path / "model.npz") as archive:
+        kept = {k: v for k, v in archive.items() if k != "calibration/pooled"}
+    write_npz(tmp_path / "model.npz", kept)
+    fields = json.loads((tmp_path / "model.json").read_text())
+    data = (tmp_path / "model.npz").read_bytes()
+    fields["npz_sha256"] = hashlib.sha256(data).hexdigest()
+    (tmp_path / "model.json").write_text(json.dumps(fields))
+    with pytest.raises(ValueError, match="damaged or foreign"):
+        AmbientImputer.load(tmp_path)
+
+
+def test_a_row_is_drawn_alike_whatever_the_other_rows_lack(frame, fitted):
+    one = frame.iloc[[0]].copy()
+    one.loc[:, "x"] = np.nan
+    other = frame.iloc[[1]].copy()
+    for name in other.columns[:-1]:
+        other[name] = pd.Series([None], other.index).astype(other[name].dtype)
+    both = pd.concat([one, other])
+    pd.testing.assert_frame_equal(
+        fitted.sample_imputations(both, m=1)[0].iloc[[0]],
+        fitted.sample_imputations(one, m=1)[0],
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (500, 64), (5000, 257)])
+def test_probabilities_are_held_in_portions_of_bounded_size(shape):
+    rows = rows_at_once(*shape, batch_size=512)
+    assert 512 <= rows <= CHUNK
+    assert rows % 512 == 0
+    assert rows * shape[0] * shape[1] <= CHUNK_CELLS or rows == 512
+
+
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         AmbientImputer().transform(pd.DataFrame({"x": [1.0, None]}))
@@ -192,6 +242,19 @@ def test_delta_shifts_imputed_cells_only(frame, fitted):
     pd.testing.assert_series_equal(out["x"][~hole], frame["x"][~hole])
     with pytest.raises(ValueError, match="delta names column 'nope'"):
         quick(delta={"nope": 1.0}).fit(frame)
+    with pytest.raises(ValueError, match="delta names column 'name', which holds"):
+        quick(delta={"name": 1.0}).fit(frame)
+
+
+@pytest.mark.parametrize("dtype", ["UInt8", "Int8"])
+def test_delta_that_leaves_the_range_of_an_integer_names_the_column(dtype):
+    cells = pd.array([1, 2, None, 3] * 10, dtype=dtype)
+    x = pd.DataFrame({"small": cells, "y": np.arange(40.0)})
+    imputer = quick(delta={"small": 1.0}).fit(x)
+    assert imputer.transform(x)["small"].max() <= 4
+    imputer.set_params(delta={"small": -200.0})
+    with pytest.raises(ValueError, match=f"'small' of type {dtype} cannot hold"):
+        imputer.transform(x)
 
 
 def test_indicator_and_feature_names(frame):
@@ -211,3 +274,11 @@ def test_pipeline_column_transformer_and_set_output():
     parts = ColumnTransformer([("fill", quick(), ["a", "b"])], remainder="drop")
     parts.set_output(transform="pandas")
     assert list(parts.fit_transform(x).columns) == ["fill__a", "fill__b"]
+
+
+def test_verbose_shows_a_bar_and_silence_is_the_default(capsys):
+    x = pd.DataFrame({"a": np.arange(40.0), "b": [1.0, np.nan] * 20})
+    quick().fit(x)
+    assert capsys.readouterr().err == ""
+    quick(verbose=1).fit(x)
+    assert "fit: round 1 of at most" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, silence elsewhere."""
+"""Progress bars: on a terminal, or always where a user asked for one."""
 
 import sys
 from collections.abc import Mapping
@@ -7,16 +7,20 @@ from tqdm import tqdm
 
 
 class TerminalBar:
-    """A `training.em.Bar`: time left, and the figures that matter behind it."""
+    """A `training.em.Bar`: time left, and the figures that matter behind it.
 
-    def __init__(self, label: str, total: int, done: int):
+    Silent where standard error is no terminal, unless `always`.
+    """
+
+    def __init__(self, label: str, total: int, done: int, always: bool = False):
         self._bar = tqdm(
             desc=label,
             total=total,
             initial=done,
             leave=False,
             dynamic_ncols=True,
-            disable=not sys.stderr.isatty(),
+            file=sys.stderr,
+            disable=not (always or sys.stderr.isatty()),
         )
 
     def update(self, done: int, figures: Mapping[str, float] | None = None) -> None:
