@@ -26,7 +26,7 @@ def dataset(x, mechanism):
     x_test = rng.integers(0, 2, (30, LENGTH))
     y, y_test = rng.integers(0, 2, N), rng.integers(0, 2, 30)
     rows = Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=2)
-    return from_rows(rows, "toy", missingness=mechanism)
+    return from_rows(rows, "toy", missingness=mechanism, shuffle=False)
 
 
 class Recording(Quiet):
