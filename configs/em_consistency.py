@@ -1,6 +1,7 @@
 """EM + consistency: predictions along one trajectory agree; the average teaches.
 
-Claim: at equal steps a better likelihood than EM only, with samples no worse.
+Claim: hoped for at equal steps a better likelihood than EM only. Not shown: on digits
+18.75 against 18.87 nats on seed 0, 18.65 against 18.52 on seed 1 (README).
 How: KL from the averaged network at a cleaner step to the prediction at a noisier one;
 from the first round on, on sparser data than digits from the first E-step on. The
 published form (the online network teaches), the martingale and larger weights did not
