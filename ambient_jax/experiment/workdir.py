@@ -10,6 +10,7 @@ from typing import IO, Any
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_json
+from ambient_jax.nesting import flatten
 
 
 class Workdir:
@@ -133,17 +134,6 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
 def as_json(tree: Mapping[str, Any]) -> dict[str, Any]:
     """`tree` as it would be read back from a file: tuples are lists."""
     return json.loads(json.dumps(tree))
-
-
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a.b": leaf}` of a nested mapping."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def differences(old: Mapping, new: Mapping) -> dict[str, tuple[Any, Any]]:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_text
+from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
-from ambient_jax.report.page import CURVES, FIGURES, embed, flat_config, render
+from ambient_jax.report.page import CURVES, FIGURES, embed, render
 from ambient_jax.report.record import Record, read_record
 
 
@@ -58,7 +59,7 @@ def markdown_table(records: dict[str, Record]) -> str:
 
 def config_differences(records: dict[str, Record]) -> list[tuple[str, list[object]]]:
     """Fields in which the configs differ, each with its value in every run."""
-    flat = [dict(flat_config(r.summary["config"])) for r in records.values()]
+    flat = [flatten(r.summary["config"]) for r in records.values()]
     names = {name: None for config in flat for name in config}
     lines = [(name, [config.get(name, "") for config in flat]) for name in names]
     return [(n, values) for n, values in lines if any(v != values[0] for v in values)]

@@ -8,6 +8,7 @@ import jinja2
 from matplotlib.figure import Figure
 
 from ambient_jax.files import write_bytes, write_text
+from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
 from ambient_jax.report.record import Record, read_record
 
@@ -49,7 +50,7 @@ def write_report(folder: Path) -> Path:
     """
     record = read_record(folder)
     html = render("run.html", record=record, images=_images(record), meanings=FIGURES,
-                  lines=flat_config(record.summary["config"]))  # fmt: skip
+                  lines=list(flatten(record.summary["config"]).items()))  # fmt: skip
     write_text(folder / "report.html", html)
     return folder / "report.html"
 
@@ -84,14 +85,3 @@ def render(template: str, **values: object) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template(template).render(**values)
-
-
-def flat_config(config: dict, prefix: str = "") -> list[tuple[str, object]]:
-    """`[("data.source", "digits"), ...]`."""
-    lines: list[tuple[str, object]] = []
-    for key, value in config.items():
-        if isinstance(value, dict):
-            lines += flat_config(value, f"{prefix}{key}.")
-        else:
-            lines.append((prefix + key, value))
-    return lines

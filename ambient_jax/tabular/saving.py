@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ambient_jax.files import write_json, write_npz
+from ambient_jax.nesting import flatten
 from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import TableCodec
@@ -48,7 +49,7 @@ def save(imputer: Any, folder: Path) -> None:
     for i, scores in enumerate(calibration.scores):
         arrays[f"calibration/{i}"] = scores
     if model is not None:
-        flat = _flat(model.params)
+        flat = flatten(model.params, "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,17 +124,6 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
             params=_nested(flat),
         )
     return imputer
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a/b": leaf}` of nested dictionaries."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}/")
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
