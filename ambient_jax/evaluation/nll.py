@@ -21,6 +21,8 @@ class Nll:
       scored: `[N, L]` bool. All True: generation; the hidden cells: imputation.
       draws: repeats of the ten noise levels.
       by_t: also yield `test_nll_by_t/0.05` ... under this prefix.
+      keep: where to put the nats of each row `[N]` under `name`, for comparisons of
+        runs row by row; NaN for a row with nothing to score.
     """
 
     compiled: Compiled
@@ -29,6 +31,7 @@ class Nll:
     scored: np.ndarray
     draws: int = 1
     by_t: str | None = None
+    keep: dict[str, np.ndarray] | None = None
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         some = self.scored.any(axis=1)  # a row with nothing to score says nothing
@@ -42,7 +45,11 @@ class Nll:
             ],
             axis=0,
         )
-        yield from estimate.mean(self.name, levels.mean(axis=1))
+        nats = levels.mean(axis=1)
+        if self.keep is not None:
+            self.keep[self.name] = np.full(len(some), np.nan)
+            self.keep[self.name][some] = nats
+        yield from estimate.mean(self.name, nats)
         if self.by_t:
             for k, nats in enumerate(levels.mean(axis=0)):
                 yield f"{self.by_t}/{(k + 0.5) / LEVELS:.2f}", float(nats)

@@ -69,16 +69,18 @@ class Suite:
         return figures
 
     def full(
-        self, params: Params, completions: np.ndarray, key: RootKey
-    ) -> dict[str, float]:
-        """Every figure that applies, on all rows."""
-        evaluators = self._likelihoods(slice(None), completions, self.draws)
+        self, params: Params, completions: np.ndarray, key: RootKey,
+        keep: dict[str, np.ndarray] | None = None,
+    ) -> dict[str, float]:  # fmt: skip
+        """Every figure that applies, on all rows; the nats of each one into `keep`."""
+        evaluators = self._likelihoods(slice(None), completions, self.draws, keep)
         held_out = self.dataset.held_out
         if held_out is not None and held_out.complete:
             evaluators.append(
                 Nll(
                     compiled=self.compiled, name="test_imputation_nll_nats",
                     x=held_out.test, scored=~held_out.test_observed, draws=self.draws,
+                    keep=keep,
                 )
             )  # fmt: skip
             if self.num_exact:
@@ -96,8 +98,9 @@ class Suite:
         return figures
 
     def _likelihoods(
-        self, rows: slice, completions: np.ndarray, draws: int
-    ) -> list[Evaluator]:
+        self, rows: slice, completions: np.ndarray, draws: int,
+        keep: dict[str, np.ndarray] | None = None,
+    ) -> list[Evaluator]:  # fmt: skip
         compiled, held_out = self.compiled, self.dataset.held_out
         valid = self.dataset.valid
         found: list[Evaluator] = [
@@ -113,6 +116,7 @@ class Suite:
                 Nll(
                     compiled=compiled, name="test_nll_nats", x=test,
                     scored=np.ones(test.shape, bool), draws=draws, by_t="test_nll_by_t",
+                    keep=keep,
                 )
             )  # fmt: skip
             found.append(Imputation(compiled=compiled, held_out=held_out))

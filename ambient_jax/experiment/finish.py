@@ -6,6 +6,8 @@ import statistics
 import time
 from typing import Any
 
+import numpy as np
+
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
@@ -27,11 +29,13 @@ def finish(
     progress = setup.final(checkpoints, last)
     params, seed = setup.params(progress), setup.config.seed
     key = keys.derive(seed, keys.Purpose.EVALUATION, 1)
-    figures = setup.suite.full(params, progress.completions, key)
+    rows: dict[str, np.ndarray] = {}
+    figures = setup.suite.full(params, progress.completions, key, keep=rows)
     drawn = setup.gallery(
         params, progress.completions, keys.derive(seed, keys.Purpose.PICTURES)
     )
     write_npz(workdir / "pictures.npz", drawn)
+    write_npz(workdir / "rows.npz", rows)
     summary = _summary(setup, workdir, figures)
     summary["checkpoint_step"] = int(progress.state.step)
     summary["wall_s"] = last.position.seconds + time.perf_counter() - clock

@@ -69,7 +69,7 @@ def _hooks(
     stop: StopRequest,
 ) -> Iterator[RunHooks]:  # fmt: skip
     seed, config = setup.config.seed, setup.config
-    evaluation_key = keys.derive(seed, keys.Purpose.EVALUATION)
+    evaluation_key = keys.derive(seed, keys.Purpose.EVALUATION, 0)
 
     def figures(now: Progress) -> dict[str, float]:
         params = setup.params(now)

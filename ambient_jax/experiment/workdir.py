@@ -116,9 +116,9 @@ class Workdir:
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """Sizes and a fingerprint of what training sees."""
-    train = dataset.train
-    digest = hashlib.sha256(train.tokens.tobytes() + dataset.valid.tokens.tobytes())
+    """Sizes, and fingerprints of what training and what the test sees."""
+    train, held_out = dataset.train, dataset.held_out
+    tests = () if held_out is None else (held_out.test, held_out.test_observed)
     return {
         "name": dataset.name,
         "rows": len(train),
@@ -127,8 +127,13 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "shape": list(train.shape),
         "num_values": train.num_values,
         "observed_share": round(dataset.observed_share, 6),
-        "fingerprint": digest.hexdigest()[:16],
+        "fingerprint": _fingerprint(train.tokens, dataset.valid.tokens),
+        "test_fingerprint": _fingerprint(*tests),
     }
+
+
+def _fingerprint(*arrays: np.ndarray) -> str:
+    return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()[:16]
 
 
 def as_json(tree: Mapping[str, Any]) -> dict[str, Any]:

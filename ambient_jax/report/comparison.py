@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_text
 from ambient_jax.nesting import flatten
@@ -38,7 +40,7 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
         "comparison.html", records=records, images=images, galleries=galleries,
         meanings=FIGURES,
         present=lambda name: any(record.figure(name) for record in records.values()),
-        differences=config_differences(records),
+        differences=config_differences(records), paired=paired(records),
     )  # fmt: skip
     try:
         write_text(output, html)
@@ -54,7 +56,37 @@ def markdown_table(records: dict[str, Record]) -> str:
         cells = [record.figure(name) for record in records.values()]
         if any(cells):
             lines.append([f"`{name}`", *(cell or "–" for cell in cells)])
+    lines += [
+        [name, *(cell or "–" for cell in cells)] for name, cells in paired(records)
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def paired(records: dict[str, Record]) -> list[tuple[str, list[str | None]]]:
+    """Differences from the last run in nats, row by row, where the test rows are equal.
+
+    Rows differ far more than models do; the error of the mean difference is without
+    that spread. Runs of one seed were also scored with the same maskings.
+    """
+    *_, (label, last) = records.items()
+    return [
+        (
+            f"`{name}` − {label}'s",
+            [_difference(r, last, name) for r in records.values()],
+        )
+        for name in last.rows
+        if len(records) > 1
+    ]
+
+
+def _difference(record: Record, last: Record, name: str) -> str | None:
+    """Mean of this run's minus the last one's nats ± its standard error."""
+    prints = [r.summary["data"]["test_fingerprint"] for r in (record, last)]
+    if record is last or name not in record.rows or prints[0] != prints[1]:
+        return None
+    gain = record.rows[name] - last.rows[name]
+    gain = gain[np.isfinite(gain)]
+    return f"{gain.mean():+.3f} ± {gain.std(ddof=1) / np.sqrt(len(gain)):.2g}"
 
 
 def config_differences(records: dict[str, Record]) -> list[tuple[str, list[object]]]:

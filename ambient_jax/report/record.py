@@ -21,12 +21,14 @@ class Record:
       summary: of summary.json.
       curves: name -> (steps, values), of metrics.csv.
       pictures: of pictures.npz.
+      rows: of rows.npz: nats of each test row.
     """
 
     path: Path
     summary: dict[str, Any]
     curves: dict[str, Curve]
     pictures: dict[str, np.ndarray]
+    rows: dict[str, np.ndarray]
 
     @property
     def name(self) -> str:
@@ -52,6 +54,8 @@ def read_record(path: Path) -> Record:
         summary = json.loads((path / "summary.json").read_text())
         with np.load(path / "pictures.npz") as archive:
             pictures = dict(archive.items())
+        with np.load(path / "rows.npz") as archive:
+            rows = dict(archive.items())
         curves: dict[str, Curve] = {}
         with (path / "metrics.csv").open(newline="") as file:
             for row in csv.DictReader(file):
@@ -63,4 +67,6 @@ def read_record(path: Path) -> Record:
             f"{path} holds no finished run ({type(error).__name__}: {error}); "
             "finish it with --mode=train first"
         ) from error
-    return Record(path=path, summary=summary, curves=curves, pictures=pictures)
+    return Record(
+        path=path, summary=summary, curves=curves, pictures=pictures, rows=rows
+    )

@@ -22,6 +22,9 @@ class Purpose(enum.IntEnum):
     PICTURES = 8
 
 
+HOST = 100
+
+
 def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
     """A JAX key that is a function of the arguments alone."""
     key = jax.random.fold_in(jax.random.key(seed), purpose)
@@ -31,5 +34,8 @@ def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
 
 
 def host_rng(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:
-    """The same for randomness on the host (orders of rows)."""
-    return np.random.default_rng([seed, int(purpose), *numbers])
+    """The same for randomness on the host (orders of rows).
+
+    The streams of `data.load` are `[seed, 0..3]`; these keep clear of them.
+    """
+    return np.random.default_rng([seed, HOST + purpose, *numbers])

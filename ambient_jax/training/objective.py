@@ -62,8 +62,12 @@ class Objective:
                 raise ValueError(f"{name} must not be below 0: {getattr(self, name)}")
 
     def natural_rows(self, num_rows: int) -> Bool[Array, "B 1"]:
-        """The rows of a batch that hide their imputations: the first ones."""
-        return (jnp.arange(num_rows) < round(self.natural_share * num_rows))[:, None]
+        """The rows of a batch that hide their imputations: spread evenly over it.
+
+        The times run along the batch too, so that both kinds see all of them.
+        """
+        before = np.floor(np.arange(num_rows + 1) * self.natural_share)
+        return jnp.asarray(np.diff(before) > 0)[:, None]
 
     @property
     def _redraws(self) -> bool:

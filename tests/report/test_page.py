@@ -11,7 +11,7 @@ from ambient_jax.report.comparison import write_comparison
 from ambient_jax.report.page import write_report
 
 
-def write_run(folder, name="toy", nll=20.0, truth=True):
+def write_run(folder, name="toy", nll=20.0, truth=True, test="t"):
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     config = {"name": name, "eval": {"checkpoint": "best"}, "data": {"rate": 0.6}}
@@ -21,7 +21,7 @@ def write_run(folder, name="toy", nll=20.0, truth=True):
         "observed_share": 0.4, "device": "cpu", "wall_s": 3.0, "checkpoint_step": 10,
         "versions": {"jax": "0"}, "git_revision": None,
         "data": {"name": "toy <b>", "rows": 5, "shape": [4, 4], "num_values": 2,
-                 "fingerprint": "f"},
+                 "fingerprint": "f", "test_fingerprint": test},
     }  # fmt: skip
     (folder / "summary.json").write_text(json.dumps(summary))
     (folder / "metrics.csv").write_text(
@@ -38,6 +38,9 @@ def write_run(folder, name="toy", nll=20.0, truth=True):
         pictures["test_truth"] = rng.integers(0, 2, (6, 4, 4))
         pictures["test_mean"] = rng.random((6, 4, 4))
     np.savez(folder / "pictures.npz", num_values=2, **pictures)
+    # Rows that differ by 1 and by 3 nats between runs, and far more among themselves.
+    rows = {"b": [10.0, 90.0, np.nan]}.get(name, [11.0, 93.0, np.nan])
+    np.savez(folder / "rows.npz", test_nll_nats=rows)
     return folder
 
 
@@ -99,9 +102,17 @@ def test_the_comparison_shows_every_run_and_what_differs(browser, tmp_path):
     assert "| `test_nll_nats` | 20 ± 0.1 | 18.5 ± 0.1 |" in table
     page = opened(browser, tmp_path / "compare.html")
     assert "20 ± 0.1\t18.5 ± 0.1" in page.inner_text("#figures")
+    assert "test_nll_nats − b's\t+2.000 ± 1\t–" in page.inner_text("#figures")
+    assert "| `test_nll_nats` − b's | +2.000 ± 1 | – |" in table
     assert "name\ta\tb" in page.inner_text("#differences")
     assert len(sizes(page)) == 6
     assert min(sizes(page)) > 100
+
+
+def test_runs_with_other_test_rows_are_not_paired(tmp_path):
+    runs = [write_run(tmp_path / n, n, test=n) for n in ("a", "b")]
+    table = write_comparison(runs, tmp_path / "compare.html")
+    assert "| `test_nll_nats` − b's | – | – |" in table
 
 
 def test_folders_without_a_finished_run_are_named(tmp_path):
