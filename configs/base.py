@@ -81,6 +81,7 @@ def _consistency() -> ConfigDict:
     c.stop = "cleaner"  # side without gradient: cleaner (published), noisier, none
     c.target = "soft"  # teacher of the kl form: soft, argmax (forcing pixels), sample
     c.teacher = "online"  # of the kl form: online (published), ema (averaged)
+    c.rows = "all"  # all, natural (rows whose imputations are hidden, see objective)
     c.gap = 0.1  # distance of the two sides in t, in (0, 1]
     c.first_round = placeholder(int)  # start of its ramp; unset: the first E-step
     c.ramp_rounds = 1  # rounds over which its weight grows to full
@@ -97,6 +98,8 @@ def _em() -> ConfigDict:
     c.corrector_fraction = 0.1  # share of the missing cells redrawn per sweep
     c.first_reveals = 128  # reveals of the first E-step, which draws all afresh
     c.use_ema = True  # draw and score with the averaged parameters
+    c.temperature = 1.0  # of the first E-step's draws; below 1 they are surer
+    c.warming_rounds = placeholder(int)  # until it has risen to 1; unset: it stays
     return c
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.schedules import Schedule
@@ -23,6 +23,7 @@ Form = Literal["kl", "martingale"]
 Side = Literal["cleaner", "noisier", "none"]
 Target = Literal["soft", "argmax", "sample"]
 Teacher = Literal["online", "ema"]
+Rows = Literal["all", "natural"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,8 @@ class Consistency:
         Valpola 2017, arXiv 1703.01780). `ema` is a constant too.
       gap: how far `s` lies below `t`, in (0, 1]; small, because a bulk reveal from
         factorised marginals is not a joint sample.
+      rows: `all` of a batch, or the `natural` ones alone, where the reveals of the `kl`
+        form are observed values and never imputed ones.
     """
 
     form: Form = "kl"
@@ -48,6 +51,7 @@ class Consistency:
     target: Target = "soft"
     teacher: Teacher = "online"
     gap: float = 0.1
+    rows: Rows = "all"
 
     def __post_init__(self):
         if not 0 < self.gap <= 1:
@@ -97,18 +101,17 @@ def kl_divergence(
 def kl_consistency(
     logits_s: Logits,
     logits_t: Logits,
-    z_s: Tokens,
+    where: Positions,
     settings: Consistency,
     key: Key[Array, ""],
 ) -> Float[Array, ""]:
-    """Mean `KL(p(.|z_s) || p(.|z_t))` over tokens still masked in `z_s` (nats/token).
+    """Mean `KL(p(.|z_s) || p(.|z_t))` over `where`: tokens still masked in `z_s`.
 
-    A token revealed between the two carries only variance and is left out.
+    In nats per token. One revealed between the two carries only variance.
     """
-    mask = logits_s.shape[-1]
     logp = _stop(teacher_logp(logits_s, settings.target, key), settings.stop, "cleaner")
     logq = _stop(jax.nn.log_softmax(logits_t), settings.stop, "noisier")
-    return _mean_over(kl_divergence(logp, logq), z_s == mask)
+    return _mean_over(kl_divergence(logp, logq), where)
 
 
 def martingale_products(
@@ -136,6 +139,7 @@ def consistency_loss(
     schedule: Schedule,
     settings: Consistency,
     key: Key[Array, ""],
+    rows: Bool[Array, "B 1"] | None = None,
 ) -> Float[Array, ""]:
     """The consistency loss of one batch, on top of the forward pass at `z_t`.
 
@@ -150,15 +154,18 @@ def consistency_loss(
       z_t, logits_t: the noisier state and the predictions at it.
       x: the data that `z_t` was made from; MASK where unknown.
       t: times of the rows.
+      rows: those that count; None: all.
     """
     mask = logits_t.shape[-1]
     k_where, k_1, k_2 = jax.random.split(key, 3)
     s = jnp.maximum(t - settings.gap, 0.0)
     chance = absorbing.reveal_probability(schedule.alpha(s), schedule.alpha(t))
     u = jax.random.uniform(k_where, z_t.shape)
+    counted = jnp.ones_like(t, bool) if rows is None else rows
     if settings.form == "kl":
         z_s = absorbing.reverse_step(u, z_t, x, chance, mask)
-        return kl_consistency(teacher(z_s), logits_t, z_s, settings, k_1)
+        where = (z_s == mask) & counted
+        return kl_consistency(teacher(z_s), logits_t, where, settings, k_1)
 
     def cleaner(k: Key[Array, ""]) -> Tokens:
         values = absorbing.draw_values(jax.random.uniform(k, z_t.shape), logits_t)
@@ -166,4 +173,4 @@ def consistency_loss(
 
     z_1, z_2 = cleaner(k_1), cleaner(k_2)
     products = martingale_products(denoise(z_1), denoise(z_2), logits_t, settings.stop)
-    return _mean_over(products, z_1 == mask)
+    return _mean_over(products, (z_1 == mask) & counted)

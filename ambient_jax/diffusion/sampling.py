@@ -67,6 +67,11 @@ def random_ranks(u: Float[Array, "B L"], where: Positions) -> Int[Array, "B L"]:
     return jnp.argsort(order, axis=-1)
 
 
+def tempered(denoise: Denoise, temperature: Float[Array, ""] | float) -> Denoise:
+    """The network with `p ~ p^(1/temperature)` for each token; below 1: surer draws."""
+    return lambda z: denoise(z) / temperature
+
+
 def reveal(
     denoise: Denoise, z: Tokens, keys: RowKeys, schedule: Schedule, num_reveals: int
 ) -> Tokens:

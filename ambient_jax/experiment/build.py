@@ -14,7 +14,14 @@ from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
-from ambient_jax.diffusion.consistency import Consistency, Form, Side, Target, Teacher
+from ambient_jax.diffusion.consistency import (
+    Consistency,
+    Form,
+    Rows,
+    Side,
+    Target,
+    Teacher,
+)
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
@@ -82,13 +89,14 @@ def objective(config: Config, length: int) -> Objective:
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
     start = config.em.first_round if hard.first_round is None else hard.first_round
     for name, options in (
-        ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher)
+        ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
+        ("rows", Rows),
     ):  # fmt: skip
         choose(f"consistency.{name}", dict.fromkeys(get_args(options)), hard[name])
     form = construct(
         "consistency", Consistency,
         form=hard.form, stop=hard.stop, target=hard.target, teacher=hard.teacher,
-        gap=hard.gap,
+        gap=hard.gap, rows=hard.rows,
     )  # fmt: skip
     return construct(
         "objective", Objective,
@@ -117,6 +125,7 @@ def estep(config: Config) -> EStep:
             "em", Sampler, num_reveals=c.first_reveals
         ),
         fraction=c.fraction, rows=c.rows, sampler=refresh, use_ema=c.use_ema,
+        temperature=c.temperature, warming_rounds=c.warming_rounds,
     )  # fmt: skip
 
 

@@ -28,6 +28,12 @@ class EStep:
       rows: share of the rows that a later E-step refreshes, in (0, 1].
       sampler: reveals and corrector sweeps of a later E-step.
       use_ema: draw with the averaged parameters.
+      temperature: of the draws of the first E-step, above 0. A model that has never
+        been trained on dense contexts is too unsure in them, and completions drawn as
+        it says are noise that the M-step learns to distrust; below 1 they are coherent,
+        while the observed targets keep the predictions calibrated.
+      warming_rounds: rounds after which the temperature has risen (linearly) to 1,
+        where the draws are the model's own; None: it stays.
     """
 
     first_round: int | None = 1
@@ -36,8 +42,14 @@ class EStep:
     rows: float = 1.0
     sampler: Sampler = Sampler(num_reveals=4)
     use_ema: bool = True
+    temperature: float = 1.0
+    warming_rounds: int | None = None
 
     def __post_init__(self):
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        if self.warming_rounds is not None and self.warming_rounds < 1:
+            raise ValueError("warming_rounds must be at least 1, or None")
         if not (0 < self.fraction <= 1 and 0 < self.rows <= 1):
             raise ValueError("fraction and rows must lie in (0, 1]")
         if self.first_round is not None and self.first_round < 0:
@@ -46,6 +58,13 @@ class EStep:
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""
         return self.first_round is not None and round_ >= self.first_round
+
+    def temperature_in(self, round_: int) -> float:
+        """Temperature of the draws of an E-step."""
+        if self.warming_rounds is None:
+            return self.temperature
+        share = min(1.0, (round_ - (self.first_round or 0)) / self.warming_rounds)
+        return self.temperature + (1.0 - self.temperature) * share
 
 
 class Completer:
@@ -64,14 +83,18 @@ class Completer:
         self.settings = settings
         self.seed = seed
 
-        def fresh(params: Params, row_keys, tokens, context=None):
-            z, denoise = tokens.astype(jnp.int32), bind(denoiser, params, context)
+        def colder(cold, context):
+            params, temperature = cold
+            return sampling.tempered(bind(denoiser, params, context), temperature)
+
+        def fresh(cold, row_keys, tokens, context=None):
+            z, denoise = tokens.astype(jnp.int32), colder(cold, context)
             x = sampling.draw(denoise, z, row_keys, settings.first)
             return x.astype(tokens.dtype)
 
-        def warm(params: Params, row_keys, tokens, completion, context=None):
+        def warm(cold, row_keys, tokens, completion, context=None):
             x = sampling.refresh(
-                bind(denoiser, params, context), completion.astype(jnp.int32),
+                colder(cold, context), completion.astype(jnp.int32),
                 tokens == denoiser.num_values, row_keys, settings.fraction,
                 settings.sampler,
             )  # fmt: skip
@@ -102,14 +125,15 @@ class Completer:
         chosen = self.chosen_rows(round_)
         tokens, context = self.data.tokens[chosen], self.data.context
         context = None if context is None else context[chosen]
+        cold = (params, np.float32(self.settings.temperature_in(round_)))
         if round_ == self.settings.first_round:
             batches = self._fresh.batches(
-                params, key, tokens, ids=chosen, start=start, context=context
+                cold, key, tokens, ids=chosen, start=start, context=context
             )
         else:
             current = completions[chosen]
             batches = self._warm.batches(
-                params, key, tokens, current, ids=chosen, start=start, context=context
+                cold, key, tokens, current, ids=chosen, start=start, context=context
             )
         for where, drawn in batches:
             completions[chosen[where]] = drawn

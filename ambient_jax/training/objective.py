@@ -90,7 +90,8 @@ class Objective:
         tokens = batch.tokens.astype(jnp.int32)
         completion = batch.completion.astype(jnp.int32)
         k_time, k_hide, k_consistency = jax.random.split(key, 3)
-        x = jnp.where(self.natural_rows(len(tokens)), tokens, completion)
+        natural = self.natural_rows(len(tokens))
+        x = jnp.where(natural, tokens, completion)
         t = low_discrepancy_times(k_time, len(tokens), self.t_min)
         u = jax.random.uniform(k_hide, x.shape)
         z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
@@ -110,13 +111,13 @@ class Objective:
             by_ema = self.consistency.teacher == "ema"
             teacher = bind(denoiser, ema, told) if by_ema else denoise
             hard, scale = self._consistency(
-                denoise, teacher, z, logits, x, t, step, k_consistency
+                denoise, teacher, z, logits, x, t, natural, step, k_consistency
             )
             parts["consistency_loss"] = hard
             total = easy + scale * hard
         return total, parts | {"loss": total}
 
-    def _consistency(self, denoise, teacher, z, logits, x, t, step, key):
+    def _consistency(self, denoise, teacher, z, logits, x, t, natural, step, key):
         assert self.consistency is not None
         settings = self.consistency
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
@@ -124,7 +125,8 @@ class Objective:
 
         # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
         # `lax.cond` twenty times slower, and a second compilation would cost as much.
+        rows = natural if settings.rows == "natural" else None
         hard = consistency_loss(
-            denoise, teacher, z, logits, x, t, self.schedule, settings, key
+            denoise, teacher, z, logits, x, t, self.schedule, settings, key, rows
         )
         return hard, scale

@@ -119,3 +119,20 @@ def test_low_precision_network_does_not_spoil_the_draws():
 def test_bad_settings_are_refused(fields):
     with pytest.raises(ValueError, match="must"):
         Sampler(**fields)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_a_temperature_raises_the_conditional_to_a_power(toy, temperature):
+    """One hidden token: drawn from `p^(1/T)`, and not from p unless T is 1."""
+    network, params = toy
+    z = jnp.broadcast_to(jnp.asarray([0, 2, 1, 1]), (N, 4))
+
+    def run(z, k):
+        cold = sampling.tempered(bind(network, params), temperature)
+        return sampling.draw(cold, z, k, EXACT)
+
+    x = jax.jit(run)(z, keys())
+    plain = conditional(joint(4), (0, 2, 1, 1))
+    power = plain ** (1 / temperature)
+    assert chi_squared(x, power / power.sum()) < CRITICAL
+    assert (chi_squared(x, plain) > CRITICAL) == (temperature != 1)

@@ -38,6 +38,7 @@ FORMS = [
     Consistency(),
     Consistency(target="argmax"),
     Consistency(form="martingale", stop="noisier"),
+    Consistency(rows="natural"),
 ]
 
 
@@ -85,6 +86,8 @@ def test_natural_rows_are_the_stated_share():
     rows = np.asarray(Objective(natural_share=0.25).natural_rows(64))
     assert rows.shape == (64, 1)
     assert rows.sum() == 16
+    # Spread over the batch, along which the times run: a quarter of each quarter.
+    assert (rows.reshape(4, 16).sum(axis=1) == 4).all()
 
 
 def test_contexts_are_masked_with_the_product_of_both_rates(monkeypatch):
@@ -133,6 +136,26 @@ def test_consistency_waits_for_its_start_and_ramps():
     np.testing.assert_allclose(found[15][0], 1.0 * hard, rtol=1e-4)
     np.testing.assert_allclose(found[20][0], 2.0 * hard, rtol=1e-4)
     np.testing.assert_allclose(found[50][0], 2.0 * hard, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rows", ["all", "natural"])
+def test_imputed_reveals_can_be_kept_out_of_the_consistency_loss(rows):
+    """Other completions change it, but for `natural` rows, which hide them."""
+    network, params = Table.exact(joint(4))
+    batch = batch_of()
+    other = jnp.where(batch.tokens == 2, 1 - batch.completion, batch.completion)
+    objective = Objective(natural_share=0.5, consistency=Consistency(rows=rows))
+    losses = [
+        float(
+            objective(
+                network, params, Batch(batch.tokens, completion), jnp.asarray(0),
+                jax.random.key(KEY),
+            )[1]["consistency_loss"]
+        )
+        for completion in (batch.completion, other)
+    ]  # fmt: skip
+    assert min(losses) > 0
+    assert (losses[0] == losses[1]) == (rows == "natural")
 
 
 def test_the_averaged_network_teaches_where_it_should():
