@@ -91,7 +91,7 @@ def _consistency() -> ConfigDict:
 def _em() -> ConfigDict:
     c = ConfigDict()
     c.first_round = placeholder(int)  # round of the first E-step; unset: no E-step
-    c.fraction = 0.1  # share of a row's missing cells redrawn per E-step; 1: fresh
+    c.fraction = 0.3  # share of a row's missing cells redrawn per E-step; 1: fresh
     c.rows = 1.0  # share of the rows refreshed per E-step
     c.reveals = 16  # reveals of a refresh
     c.corrector_sweeps = 0  # sweeps after a refresh
@@ -149,7 +149,7 @@ def _by_data_set(config: ConfigDict) -> None:
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
         config.train.update(rounds=20, steps_per_round=50, estep_batch_size=256)
-        config.em.update(fraction=0.3, reveals=12, first_reveals=40)
+        config.em.update(reveals=12, first_reveals=40)
         config.eval.update(
             every_rounds=2, round_rows=200, draws=8, num_exact=64, num_samples=400
         )
@@ -158,10 +158,10 @@ def _by_data_set(config: ConfigDict) -> None:
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
         config.train.update(rounds=24, steps_per_round=70, estep_batch_size=250)
-        config.em.update(fraction=0.1, reveals=6, first_reveals=32)
-        config.eval.update(every_rounds=2, round_rows=400, draws=4, num_exact=64)
+        config.em.update(reveals=6, first_reveals=24)
+        config.eval.update(every_rounds=4, round_rows=400, num_exact=64)
     elif config.data.source.endswith(".npz"):
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2, width=64)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
         config.train.update(rounds=20, steps_per_round=100, estep_batch_size=256)
-        config.em.update(fraction=0.3, reveals=8, first_reveals=32)
+        config.em.update(reveals=8, first_reveals=32)
