@@ -39,6 +39,12 @@ class Compiled:
         self.denoiser, self.mesh = denoiser, mesh
         self.batch_size, self.sampler = batch_size, sampler
 
+    def for_few(self, num_rows: int) -> "Compiled":
+        """The same for no more than so many rows, which are not padded far beyond."""
+        size = -(-num_rows // self.mesh.size) * self.mesh.size
+        size = min(size, self.batch_size)
+        return Compiled(self.denoiser, self.mesh, size, self.sampler)
+
     def _map(self, function) -> RowMap:
         def run(params, row_keys, *rows, context=None):
             return function(bind(self.denoiser, params, context), row_keys, *rows)

@@ -86,7 +86,8 @@ class Suite:
             if self.num_exact:
                 evaluators.append(
                     ExactNll(
-                        compiled=self.compiled, name="test_nll_exact_nats",
+                        compiled=self.compiled.for_few(self.num_exact),
+                        name="test_nll_exact_nats",
                         x=held_out.test[: self.num_exact],
                     )
                 )  # fmt: skip
