@@ -47,7 +47,7 @@ class Nll:
         )
         nats = levels.mean(axis=1)
         if self.keep is not None:
-            self.keep[self.name] = np.full(len(some), np.nan)
+            self.keep[self.name] = np.full(len(self.x), np.nan)
             self.keep[self.name][some] = nats
         yield from estimate.mean(self.name, nats)
         if self.by_t:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_json
