@@ -67,8 +67,9 @@ def build_denoiser(data: Dataset, **fields) -> Denoiser:
 
 
 DIGITS_ESTEP = EStep(
-    first_round=5, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12)
-)
+    first_round=5, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12),
+    temperature=0.6, warming_rounds=14,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,8 @@ class Fit:
 def default_objective(length: int, steps_per_round: int) -> Objective:
     """The loss of `configs/em_consistency.py` for rows of `length` tokens."""
     return Objective(
-        t_min=1.0 / length, consistency=Consistency(teacher="ema", gap=0.3),
+        t_min=1.0 / length,
+        consistency=Consistency(teacher="ema", gap=0.3, rows="natural"),
         consistency_weight=1.0, consistency_ramp=steps_per_round,
     )  # fmt: skip
 
