@@ -151,7 +151,7 @@ def _by_data_set(config: ConfigDict) -> None:
         config.train.update(rounds=20, steps_per_round=50, estep_batch_size=256)
         config.em.update(reveals=12, first_reveals=40)
         config.eval.update(
-            every_rounds=2, round_rows=200, draws=8, num_exact=64, num_samples=400
+            every_rounds=2, round_rows=200, draws=4, num_exact=64, num_samples=400
         )
     elif config.data.source == "mnist14":
         config.data.update(source="mnist", side=14, num_train=10_000, num_test=2_000)
