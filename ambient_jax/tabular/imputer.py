@@ -3,7 +3,7 @@
 import numbers
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import pandas as pd
@@ -64,6 +64,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     n_features_in_: int
 
+    @no_type_check  # scikit-learn wants any value to be taken here and refused in fit
     def __init__(
         self,
         *,
