@@ -25,7 +25,7 @@ FULL_RATE, FULL_RATE_ROWS = 3e-3, 4000
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a table is learned. The defaults were chosen on held-out observed cells.
+    """How a table is learned. Most defaults were chosen on held-out observed cells.
 
     Attributes:
       mixer, width, depth, embed: of the network.
