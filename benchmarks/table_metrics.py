@@ -55,7 +55,7 @@ def density_error(task: Task, which: str, filled: pd.DataFrame) -> float:
                    for v in (a, b)]  # fmt: skip
             found.append(np.abs(cdf[0] - cdf[1]).max())
         else:
-            p, q = (v.astype(str).value_counts(normalize=True) for v in (a, b))
+            p, q = (v.astype(object).value_counts(normalize=True) for v in (a, b))
             found.append(p.subtract(q, fill_value=0).abs().sum() / 2)
     return float(np.mean(found))
 

@@ -139,7 +139,7 @@ def main() -> None:
             print(line(values), flush=True)
             if args.json:
                 with args.json.open("a") as file:
-                    file.write(json.dumps(values | vars(args) | {"json": None}) + "\n")
+                    file.write(json.dumps(vars(args) | {"json": None} | values) + "\n")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"# peak memory of the process {peak:.0f} MiB")
 

@@ -39,9 +39,11 @@ class Validation:
         return (self.z == self.compiled.denoiser.num_values) & (self.x != self.z)
 
 
-def hide_some(tokens: np.ndarray, mask: int, rng: np.random.Generator) -> np.ndarray:
-    """`tokens` with about `HIDE_RATE` of each row's observed cells hidden."""
-    hide = rng.random(tokens.shape) < HIDE_RATE
+def hide_some(
+    tokens: np.ndarray, mask: int, rng: np.random.Generator, rate: float = HIDE_RATE
+) -> np.ndarray:
+    """`tokens` with about a share `rate` of each row's observed cells hidden."""
+    hide = rng.random(tokens.shape) < rate
     return np.where(hide, mask, tokens).astype(tokens.dtype)
 
 

@@ -14,8 +14,11 @@ MOST_ROWS = 1000
 FEWEST_ROWS = 30
 """Smaller tables hold nothing out: there is nothing to spare."""
 
-REPEATS = 3
+REPEATS = 9
 """How often other cells of the held-out rows are hidden for calibration."""
+
+RATE = 0.1
+"""Share of them each time: few, so that the rest tell as much as a query's do."""
 
 
 def choose_held_out(
@@ -41,7 +44,7 @@ def calibrate(
     for repeat in range(REPEATS if len(rows) else 0):
         rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 2, repeat)
         shown = Encoded(
-            tokens=hide_some(encoded.tokens[rows], codec.num_values, rng),
+            tokens=hide_some(encoded.tokens[rows], codec.num_values, rng, RATE),
             context=encoded.context[rows], values=encoded.values[rows],
         )  # fmt: skip
         for chosen, p in model.probabilities(shown, np.arange(len(rows))):

@@ -3,7 +3,7 @@
 import numbers
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,19 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ambient_jax.tabular import generation, predictive, saving, scoring
+from ambient_jax.tabular import generation, saving, scoring
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.completion import Completion, as_given
+from ambient_jax.tabular.distribution import distribution_of
 from ambient_jax.tabular.held_out import calibrate, choose_held_out
 from ambient_jax.tabular.inputs import as_frame, holes_of, position_of
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.outputs import kept_columns, names_out, with_indicators
 from ambient_jax.tabular.parameters import check_parameters
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import schema_of
+from ambient_jax.tabular.shifts import shifts_of
 from ambient_jax.tabular.training import fit_network
 
 
@@ -61,6 +64,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     n_features_in_: int
 
+    @no_type_check  # scikit-learn wants any value to be taken here and refused in fit
     def __init__(
         self,
         *,
@@ -107,7 +111,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             categorical=told,
         )  # fmt: skip
         self._warn_empty(frame, codec)
-        self._shifts(frame, codec)
+        shifts_of(self.delta, frame, codec)  # refused before training
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.schema_, self.codec_ = schema_of(frame), codec
         self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
@@ -160,20 +164,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         if not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantiles must lie in (0, 1), got {quantiles}")
         done, _ = self._completion(X)
-        columns, parts = self.codec_.columns, []
-        for i, cells, p in done.predictions():
-            told = predictive.describe(
-                columns[i], i, p, tuple(quantiles), self.calibration_, done.shift(i)
-            )
-            told.insert(0, "row", done.frame.index[cells])
-            told.insert(1, "column", [columns[i].name] * len(cells))
-            parts.append(told.astype(object))
-        names = ["row", "column", "mode", "mean", "sd",
-                 *(f"q{q:g}" for q in quantiles), "probabilities"]  # fmt: skip
-        if not parts:
-            return pd.DataFrame(columns=names)
-        joined = pd.concat(parts, ignore_index=True)
-        return joined.loc[:, names].infer_objects()
+        return distribution_of(done, tuple(quantiles), self.calibration_)
 
     def sample(self, n_samples: int = 1) -> pd.DataFrame:
         """`n_samples` new rows, with the columns and dtypes of `fit`.
@@ -218,57 +209,28 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "codec_")
         names = np.asarray(_check_feature_names_in(self, input_features), object)
         own = [field.name for field in self.schema_]
-        if len(set(own)) < len(own) and all(isinstance(name, str) for name in own):
-            names = np.asarray(own, object)
-        added = [f"missingindicator_{names[i]}" for i in self.holes_in_fit_]
-        kept = names[self._kept()]
-        return np.r_[kept, np.asarray(added, object)] if self.add_indicator else kept
+        flags = self.holes_in_fit_ if self.add_indicator else np.zeros(0, int)
+        return names_out(names, own, self._kept(), flags)
 
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")
         check_parameters(self)
         frame, was_array = as_frame(self, X, reset=False)
-        done = Completion(
-            self.codec_, self.model_, frame, self._shifts(frame, self.codec_)
-        )
+        shifts = shifts_of(self.delta, frame, self.codec_)
+        done = Completion(self.codec_, self.model_, frame, shifts)
         return done, X if was_array else None
 
     def _finish(self, done: Completion, out: pd.DataFrame, array: Any) -> Any:
         """Drops and adds the columns that the parameters say; in the type that came."""
         out = out.iloc[:, self._kept()]
         if self.add_indicator:
-            flags = pd.DataFrame(done.holes[:, self.holes_in_fit_], index=out.index)
-            flags.columns = pd.Index(
-                [
-                    f"missingindicator_{done.frame.columns[i]}"
-                    for i in self.holes_in_fit_
-                ]
-            )
-            out = pd.concat([out, flags], axis=1)
+            out = with_indicators(done, out, self.holes_in_fit_)
         return as_given(out, array)
 
     def _kept(self) -> np.ndarray:
-        """Positions of the columns that come out."""
-        dropped = () if self.keep_empty_features else self.codec_.empty
-        return np.setdiff1d(np.arange(self.n_features_in_), dropped)
-
-    def _shifts(self, frame: pd.DataFrame, codec: TableCodec) -> dict[int, float]:
-        """`delta` by position in the frame.
-
-        Raises:
-          ValueError: a name that no column has, or a column that holds no numbers.
-        """
-        numeric = {column.position for column in codec.columns if column.numeric}
-        shifts = {}
-        for name, shift in (self.delta or {}).items():
-            position = position_of(name, frame, "delta")
-            if position not in numeric.union(codec.empty):
-                raise ValueError(
-                    f"delta names column {name!r}, which holds categories: only "
-                    "numbers and dates can be shifted"
-                )
-            shifts[position] = float(shift)
-        return shifts
+        return kept_columns(
+            self.n_features_in_, self.codec_.empty, self.keep_empty_features
+        )
 
     def _warn_empty(self, frame: pd.DataFrame, codec: TableCodec) -> None:
         if codec.empty:

@@ -11,6 +11,9 @@ SMOOTHING = 0.1
 
 MAX_DECIMALS = 9
 
+TAIL_LEAST = 8
+"""Fewest values of a part of the outermost intervals, which are cut more finely."""
+
 
 def common_decimals(values: np.ndarray) -> int | None:
     """The fewest decimals that write every value exactly (to 1e-12), or None."""
@@ -50,7 +53,8 @@ def cut(
             edges = np.array([distinct[i], distinct[i]])
             groups = np.zeros(last - first, int)
         else:
-            groups = _quantile_groups(values[first:last], n / max_bins)
+            ends = (i == 0, j == len(distinct))
+            groups = _quantile_groups(values[first:last], n / max_bins, ends)
             bounds = (
                 float(distinct[i - 1]) + step / 2 if i else None,
                 float(distinct[j]) - step / 2 if j < len(distinct) else None,
@@ -63,10 +67,22 @@ def cut(
     return np.array(lows), np.array(highs), where
 
 
-def _quantile_groups(values: np.ndarray, mass: float) -> np.ndarray:
-    """Group numbers of sorted values: about `mass` in each, equal ones together."""
-    pieces = max(1, round(len(values) / mass))
-    wanted = np.arange(len(values)) * pieces // len(values)
+def _quantile_groups(
+    values: np.ndarray, mass: float, ends: tuple[bool, bool]
+) -> np.ndarray:
+    """Group numbers of sorted values: about `mass` in each, equal ones together.
+
+    At the `ends` of the column the outermost group is halved again and again: a mean
+    over the whole tail would be far from most of what may be missing there.
+    """
+    n = len(values)
+    pieces = max(1, round(n / mass))
+    wanted = np.arange(n) * pieces // n
+    tail = min(mass, n / pieces) / 2
+    while tail >= TAIL_LEAST:
+        wanted += ends[0] * (np.arange(n) >= tail)
+        wanted += ends[1] * (np.arange(n) >= n - tail)
+        tail /= 2
     first = np.searchsorted(values, values, side="left")
     return np.unique(wanted[first], return_inverse=True)[1]
 

@@ -20,6 +20,7 @@ from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training import keys
 from ambient_jax.training.em import Interrupted, Plan, Trainer
 from ambient_jax.training.estep import EStep
+from ambient_jax.training.hiding import QueryHiding
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer
@@ -131,18 +132,10 @@ def make_trainer(
         estep_batch_size=2 * batch, ema_decay=0.99, log_every=per_round, seed=seed,
     )  # fmt: skip
     first = None if recipe.em_start >= 1 else max(1, round(recipe.em_start * rounds))
-    hard = None
-    if recipe.consistency_weight:
-        hard = Consistency(teacher="ema", gap=0.3)
-    objective = Objective(
-        imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
-        consistency=hard, consistency_weight=recipe.consistency_weight,
-        consistency_start=(first or 0) * per_round, consistency_ramp=per_round,
-        t_min=1.0 / max(data.tokens.shape[1], 1),
-    )  # fmt: skip
+    objective = _objective(recipe, (first or 0) * per_round, per_round, network.length)
     optimizer = make_optimizer(
-        learning_rate=recipe.learning_rate, warmup_steps=100,
-        total_steps=rounds * per_round, weight_decay=recipe.weight_decay,
+        learning_rate=recipe.rate(len(data)), warmup_steps=100,
+        total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,
     )  # fmt: skip
     estep = EStep(
@@ -150,3 +143,15 @@ def make_trainer(
         sampler=Sampler(num_reveals=3),
     )  # fmt: skip
     return Trainer(network, data, objective, estep, plan, optimizer, mesh)
+
+
+def _objective(recipe: Recipe, start: int, ramp: int, length: int) -> Objective:
+    """The loss; its consistency part grows over `ramp` steps from step `start` on."""
+    hard = Consistency(teacher="ema", gap=0.3) if recipe.consistency_weight else None
+    return Objective(
+        imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
+        consistency=hard, consistency_weight=recipe.consistency_weight,
+        consistency_start=start, consistency_ramp=ramp,
+        queries=QueryHiding(copied=recipe.copied_share, light=recipe.light_share),
+        t_min=1.0 / max(length, 1),
+    )  # fmt: skip

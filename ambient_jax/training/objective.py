@@ -12,6 +12,7 @@ from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.consistency import Consistency, consistency_loss
 from ambient_jax.diffusion.losses import easy_loss, low_discrepancy_times
 from ambient_jax.diffusion.schedules import Linear, Schedule, elbo_weight
+from ambient_jax.training.hiding import Hidden, QueryHiding
 from ambient_jax.types import Context, Denoiser, Params, RootKey, Tokens, bind
 
 
@@ -42,6 +43,7 @@ class Objective:
       consistency_weight: its weight (lambda) after the ramp.
       consistency_start: step at which the ramp starts; before it, the weight is 0.
       consistency_ramp: steps over which the weight grows from 0 to full.
+      queries: hides part of the rows as queries are; None: all by the ELBO's times.
       t_min: smallest time; 1 / L keeps the weight of a row below that of L tokens.
     """
 
@@ -52,6 +54,7 @@ class Objective:
     consistency_weight: float = 0.0
     consistency_start: int = 0
     consistency_ramp: int = 1
+    queries: QueryHiding | None = None
     t_min: float = 1e-3
 
     def __post_init__(self) -> None:
@@ -92,9 +95,7 @@ class Objective:
         k_time, k_hide, k_consistency = jax.random.split(key, 3)
         natural = self.natural_rows(len(tokens))
         x = jnp.where(natural, tokens, completion)
-        t = low_discrepancy_times(k_time, len(tokens), self.t_min)
-        u = jax.random.uniform(k_hide, x.shape)
-        z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
+        z, t, row_weight = self._hide(x, tokens == mask, k_time, k_hide, mask)
         told = None if batch.context is None else jnp.asarray(batch.context)
         if self._redraws and told is not None:
             raise ValueError(
@@ -104,7 +105,7 @@ class Objective:
         denoise = bind(denoiser, params, told)
         logits = denoise(z)
         weight = jnp.where(tokens != mask, 1.0, self.imputed_weight)
-        easy = easy_loss(logits, x, z, weight, elbo_weight(self.schedule, t), mask)
+        easy = easy_loss(logits, x, z, weight, row_weight, mask)
         parts = {"easy_loss": easy}
         total = easy
         if self.consistency is not None:
@@ -116,6 +117,15 @@ class Objective:
             parts["consistency_loss"] = hard
             total = easy + scale * hard
         return total, parts | {"loss": total}
+
+    def _hide(self, x, unknown, k_time, k_hide, mask) -> Hidden:
+        t = low_discrepancy_times(k_time, len(x), self.t_min)
+        u = jax.random.uniform(k_hide, x.shape)
+        z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
+        noisy = Hidden(z, t, elbo_weight(self.schedule, t))
+        if self.queries is None:
+            return noisy
+        return self.queries(u, x, unknown, noisy, mask)
 
     def _consistency(self, denoise, teacher, z, logits, x, t, natural, step, key):
         assert self.consistency is not None
