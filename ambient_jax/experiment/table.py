@@ -13,6 +13,10 @@ from ambient_jax.report.table_page import TableReport, write_table_report
 NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
 """What a run writes; `--overwrite` replaces these and touches nothing else."""
 
+UNFINISHED = "unfinished"
+"""Folder that keeps a fit; it goes when all files are written. While it is there, the
+files beside it are those of a run that was killed, and the same command goes on."""
+
 
 def run(config: Config, workdir: Path, overwrite: bool) -> None:
     """Fits, completes, draws, saves and reports.
@@ -29,6 +33,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     copied = _columns("identifiers", c.identifiers, file.frame)
     learned = file.frame.drop(columns=copied)
     imputer = _imputer(config, learned)
+    imputer.set_params(checkpoint_dir=workdir / UNFINISHED)
     _claim(workdir, overwrite)
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
@@ -44,6 +49,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     except (ValueError, TypeError) as error:
         raise UserError(" ".join(str(error).split())) from error
     _write(workdir, file, imputer, full, [_joined(file.frame, d) for d in draws])
+    shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
 
 
 def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> None:
@@ -111,9 +117,9 @@ def _shifts(text: str, frame: pd.DataFrame) -> dict[str, float]:
 
 
 def _claim(workdir: Path, overwrite: bool) -> None:
-    """Makes the folder; refuses or removes what an earlier run wrote."""
+    """Makes the folder; refuses or removes what a finished run wrote."""
     present = [name for name in NAMES if (workdir / name).exists()]
-    if present and not overwrite:
+    if present and not overwrite and not (workdir / UNFINISHED).exists():
         raise UserError(
             f"{workdir} holds {', '.join(present)} already; give --overwrite or "
             "another --workdir"

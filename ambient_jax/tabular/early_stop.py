@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.tabular.kept import Kept
 from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.em import Trainer
 from ambient_jax.training.hooks import Bar, Quiet
@@ -53,6 +54,7 @@ class EarlyStop(Quiet):
 
     Attributes:
       history: mean nats per held-out cell, one per round.
+      kept: where the fit survives a kill; None: nowhere.
     """
 
     trainer: Trainer
@@ -62,6 +64,22 @@ class EarlyStop(Quiet):
     verbose: int = 0
     best: Params = None
     history: list[float] = field(default_factory=list)
+    kept: Kept | None = None
+
+    def resume(self, start: Progress) -> Progress:
+        """Where a killed fit stood; `start` if there is none."""
+        found = None if self.kept is None else self.kept.restore(start)
+        if self.kept is None or found is None:
+            return start
+        progress, self.history = found
+        best = self.kept.best(start) if self.validation else None
+        if best is not None:
+            self.best = jax.device_get(self.trainer.sampling_params(best))
+        return progress
+
+    def save(self, progress: Progress) -> None:
+        if self.kept is not None:
+            self.kept.save(progress, self.history)
 
     def evaluate(self, progress: Progress) -> None:
         if self.validation is None:

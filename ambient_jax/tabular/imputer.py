@@ -52,6 +52,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
       max_epochs, max_time: limits of training, in passes over the rows and seconds;
         None: by the size of the table, and none.
       recipe: network and training in detail; None: the defaults of `Recipe`.
+      checkpoint_dir: folder where an unfinished `fit` is kept after every round; the
+        same fit goes on there after a kill (give a `random_state`). None: it is not.
       random_state: seed; None draws one.
       verbose: 1 shows a progress bar.
 
@@ -79,6 +81,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         max_epochs: int | None = None,
         max_time: float | None = None,
         recipe: Recipe | None = None,
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         verbose: int = 0,
     ):
@@ -93,6 +96,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.max_time = max_time
         self.recipe = recipe
+        self.checkpoint_dir = checkpoint_dir
         self.random_state = random_state
         self.verbose = verbose
 
@@ -127,9 +131,11 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         held_out = choose_held_out(
             encoded.tokens, codec.num_values, self.validation_fraction, self.seed_
         )
+        kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
-            codec, encoded, held_out, recipe, seed=self.seed_, verbose=self.verbose
-        )
+            codec, encoded, held_out, recipe, seed=self.seed_, verbose=self.verbose,
+            keep_in=kept,
+        )  # fmt: skip
         self.model_ = TableModel(
             codec=codec, denoiser=fitted.denoiser, params=fitted.params
         )

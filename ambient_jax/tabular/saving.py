@@ -30,7 +30,7 @@ def save(imputer: Any, folder: Path) -> None:
     """
     params = imputer.get_params(deep=False)
     params["recipe"] = params["recipe"] and dataclasses.asdict(params["recipe"])
-    params["random_state"] = None
+    params["random_state"] = params["checkpoint_dir"] = None
     params["categorical_features"] = list(params["categorical_features"])
     params["delta"] = params["delta"] and list(params["delta"].items())
     model, calibration = imputer.model_, imputer.calibration_

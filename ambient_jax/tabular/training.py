@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
+from ambient_jax.tabular.kept import Kept, fingerprint
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training import keys
@@ -69,9 +71,12 @@ def table_mesh() -> Mesh:
 
 def fit_network(
     codec: TableCodec, encoded: Encoded, held_out: np.ndarray, recipe: Recipe,
-    *, seed: int, verbose: int = 0,
+    *, seed: int, verbose: int = 0, keep_in: Path | None = None,
 ) -> Fitted:  # fmt: skip
-    """Trains on the rows that are not `held_out [N]` (bool); those that are watch."""
+    """Trains on the rows that are not `held_out [N]` (bool); those that are watch.
+
+    With `keep_in`, a folder, a fit that was killed goes on where it stood.
+    """
     clock = time.perf_counter()
     network = ColumnNetwork(
         tables=tables_of(codec), mixer=recipe.mixer, width=recipe.width,
@@ -83,23 +88,16 @@ def fit_network(
         num_values=codec.num_values, context=encoded.context[rows],
     )  # fmt: skip
     trainer = make_trainer(network, data, recipe, seed)
-    validation = None
-    if held_out.any():
-        rng = keys.host_rng(seed, keys.Purpose.EVALUATION)
-        x = encoded.tokens[held_out]
-        z = hide_some(x, codec.num_values, rng)
-        validation = Validation(
-            compiled=Compiled(network, trainer.mesh, 512, Sampler()), x=x, z=z,
-            context=encoded.context[held_out],
-        )  # fmt: skip
-        if not validation.hidden.any():
-            validation = None
+    validation = _validation(network, encoded, held_out, trainer, seed)
+    kept = None
+    if keep_in is not None:
+        kept = Kept(keep_in, fingerprint(encoded, recipe, seed))
     deadline = np.inf if recipe.max_time is None else clock + recipe.max_time
     hooks = EarlyStop(
         trainer=trainer, validation=validation, patience=recipe.patience,
-        deadline=deadline, verbose=verbose,
+        deadline=deadline, verbose=verbose, kept=kept,
     )  # fmt: skip
-    progress = trainer.start()
+    progress = hooks.resume(trainer.start())
     try:
         trainer.run(progress, hooks)
     except Interrupted:
@@ -107,6 +105,9 @@ def fit_network(
     except TrainingDiverged:
         if hooks.best is None:
             raise
+    finally:
+        if kept is not None:
+            kept.close()
     params = hooks.best
     if params is None:
         params = jax.device_get(trainer.sampling_params(progress))
@@ -114,6 +115,23 @@ def fit_network(
         denoiser=network, params=params, history=hooks.history,
         seconds=time.perf_counter() - clock,
     )  # fmt: skip
+
+
+def _validation(
+    network: ColumnNetwork, encoded: Encoded, held_out: np.ndarray, trainer: Trainer,
+    seed: int,
+) -> Validation | None:  # fmt: skip
+    """The held-out rows with some cells hidden; None where there is no such cell."""
+    if not held_out.any():
+        return None
+    rng = keys.host_rng(seed, keys.Purpose.EVALUATION)
+    x = encoded.tokens[held_out]
+    z = hide_some(x, network.num_values, rng)
+    made = Validation(
+        compiled=Compiled(network, trainer.mesh, 512, Sampler()), x=x, z=z,
+        context=encoded.context[held_out],
+    )  # fmt: skip
+    return made if made.hidden.any() else None
 
 
 def make_trainer(
