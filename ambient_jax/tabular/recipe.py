@@ -39,7 +39,7 @@ class Recipe:
       max_time: seconds after which it stops at the next step; None: no limit.
       em_start: share of the rounds before the first E-step; 1: there is none.
       imputed_weight, natural_share: see `Objective`.
-      consistency_weight: of the martingale loss; 0 leaves it out.
+      consistency_weight: of the KL from the averaged network; 0 leaves it out.
     """
 
     mixer: Mixer = "dense"
@@ -55,10 +55,10 @@ class Recipe:
     rounds: int = 20
     patience: int = 6
     max_time: float | None = None
-    em_start: float = 1.0
+    em_start: float = 0.5
     imputed_weight: float = 0.1
     natural_share: float = 0.5
-    consistency_weight: float = 0.0
+    consistency_weight: float = 1.0
 
     def limited(self, max_epochs: int | None, max_time: float | None) -> "Recipe":
         """The same with the limits that are not None."""
