@@ -149,7 +149,9 @@ def make_trainer(
         rounds=rounds, steps_per_round=per_round, batch_size=batch,
         estep_batch_size=2 * batch, ema_decay=0.99, log_every=per_round, seed=seed,
     )  # fmt: skip
-    first = None if recipe.em_start >= 1 else max(1, round(recipe.em_start * rounds))
+    first: int | None = max(1, round(recipe.em_start * rounds))
+    if first >= rounds:  # also where a fit is too short for two rounds
+        first = None
     objective = _objective(recipe, (first or 0) * per_round, per_round, network.length)
     optimizer = make_optimizer(
         learning_rate=recipe.rate(len(data)), warmup_steps=100,

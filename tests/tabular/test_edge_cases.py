@@ -207,3 +207,9 @@ def test_codes_are_never_averaged():
 def test_wide_table():
     x = numbers(n=40, columns=[f"c{i}" for i in range(120)])
     assert_completed(quick().fit(x).transform(x), x)
+
+
+def test_a_fit_of_one_step_has_no_round_for_an_estep():
+    frame = pd.DataFrame({"x": [1.0, 2.0, np.nan, 4.0, 5.0], "k": list("abaab")})
+    imputer = AmbientImputer(max_epochs=1, random_state=0).fit(frame)
+    assert imputer.transform(frame).notna().all(axis=None)
