@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from ambient_jax import AmbientImputer
 from tests.tabular.test_imputer import assert_completed, quick
 
 
