@@ -1,5 +1,6 @@
 """Files appear whole or not at all: written beside, synced, then renamed."""
 
+import hashlib
 import io
 import json
 import os
@@ -21,6 +22,14 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(*parts: bytes) -> str:
+    """SHA-256 of the parts one after the other, in hexadecimal."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part)
+    return found.hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -3,7 +3,6 @@
 python -m benchmarks.table_time
 """
 
-import resource
 import time
 import warnings
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax import AmbientImputer
-from ambient_jax.experiment.environment import use_few_cores_well
+from ambient_jax.experiment.environment import peak_memory_mib, use_few_cores_well
 from benchmarks.table_data import folder
 
 
@@ -31,8 +30,7 @@ def main() -> None:
         imputer.transform(frame.iloc[:10_000])
         seconds = time.perf_counter() - clock
         print(f"transform of 10,000 rows, {which} time: {seconds:.2f} s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of the process {peak:.0f} MiB")
+    print(f"peak memory of the process {peak_memory_mib():.0f} MiB")
 
 
 if __name__ == "__main__":

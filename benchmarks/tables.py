@@ -14,7 +14,6 @@ are chosen by.
 
 import argparse
 import json
-import resource
 import sys
 import time
 import warnings
@@ -25,6 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ambient_jax import AmbientImputer, Recipe
+from ambient_jax.experiment.environment import peak_memory_mib
 from benchmarks import table_data, table_metrics
 from benchmarks.table_data import Task
 from benchmarks.table_peers import PEERS
@@ -142,8 +142,7 @@ def main() -> None:
             if args.json:
                 with args.json.open("a") as file:
                     file.write(json.dumps(vars(args) | {"json": None} | values) + "\n")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"# peak memory of the process {peak:.0f} MiB")
+    print(f"# peak memory of the process {peak_memory_mib():.0f} MiB")
 
 
 if __name__ == "__main__":

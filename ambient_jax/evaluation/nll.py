@@ -45,11 +45,11 @@ class Nll:
             ],
             axis=0,
         )
-        nats = levels.mean(axis=1)
+        of_rows = levels.mean(axis=1)
         if self.keep is not None:
             self.keep[self.name] = np.full(len(self.x), np.nan)
-            self.keep[self.name][some] = nats
-        yield from estimate.mean(self.name, nats)
+            self.keep[self.name][some] = of_rows
+        yield from estimate.mean(self.name, of_rows)
         if self.by_t:
             for k, nats in enumerate(levels.mean(axis=0)):
                 yield f"{self.by_t}/{(k + 0.5) / LEVELS:.2f}", float(nats)

@@ -19,7 +19,7 @@ SCORE = "valid_nll_nats"
 
 @dataclass(kw_only=True)
 class RunHooks:
-    """`training.em.Hooks` of the command line.
+    """`training.hooks.Hooks` of the command line.
 
     Attributes:
       figures: cheap evaluation of a progress, `{name: value}`.

@@ -32,8 +32,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     file = read_table(Path(c.source).expanduser())
     copied = _columns("identifiers", c.identifiers, file.frame)
     learned = file.frame.drop(columns=copied)
-    imputer = _imputer(config, learned)
-    imputer.set_params(checkpoint_dir=workdir / UNFINISHED)
+    imputer = _imputer(config, learned, workdir / UNFINISHED)
     _claim(workdir, overwrite)
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
@@ -69,7 +68,7 @@ def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> No
     print(f"completed: {completed}\nreport: {workdir / 'report.html'}")
 
 
-def _imputer(config: Config, frame: pd.DataFrame) -> Any:
+def _imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
     from ambient_jax.tabular.imputer import AmbientImputer
     from ambient_jax.tabular.parameters import check_parameters
 
@@ -78,7 +77,7 @@ def _imputer(config: Config, frame: pd.DataFrame) -> Any:
         statistic=c.statistic, delta=_shifts(c.delta, frame),
         categorical_features=_columns("categorical", c.categorical, frame),
         max_epochs=c.max_epochs, max_time=c.max_time, random_state=config.seed,
-        verbose=1,
+        checkpoint_dir=keep_in, verbose=1,
     )  # fmt: skip
     try:
         check_parameters(imputer)

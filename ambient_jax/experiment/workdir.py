@@ -1,7 +1,6 @@
 """A run's folder: who owns it, what it was made from, and where its files lie."""
 
 import fcntl
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
-from ambient_jax.files import write_json
+from ambient_jax.files import digest, write_json
 from ambient_jax.nesting import flatten
 
 
@@ -135,7 +134,7 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
 
 
 def _fingerprint(*arrays: np.ndarray) -> str:
-    return hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()[:16]
+    return digest(*(a.tobytes() for a in arrays))[:16]
 
 
 def as_json(tree: Mapping[str, Any]) -> dict[str, Any]:

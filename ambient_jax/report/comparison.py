@@ -68,15 +68,14 @@ def paired(records: dict[str, Record]) -> list[tuple[str, list[str | None]]]:
     Rows differ far more than models do; the error of the mean difference is without
     that spread. Runs of one seed were also scored with the same maskings.
     """
+    if len(records) < 2:
+        return []
     *_, (label, last) = records.items()
-    return [
-        (
-            f"`{name}` − {label}'s",
-            [_difference(r, last, name) for r in records.values()],
-        )
-        for name in last.rows
-        if len(records) > 1
-    ]
+    found = []
+    for name in last.rows:
+        cells = [_difference(record, last, name) for record in records.values()]
+        found.append((f"`{name}` − {label}'s", cells))
+    return found
 
 
 def _difference(record: Record, last: Record, name: str) -> str | None:

@@ -68,8 +68,10 @@ class EarlyStop(Quiet):
 
     def resume(self, start: Progress) -> Progress:
         """Where a killed fit stood; `start` if there is none."""
-        found = None if self.kept is None else self.kept.restore(start)
-        if self.kept is None or found is None:
+        if self.kept is None:
+            return start
+        found = self.kept.restore(start)
+        if found is None:
             return start
         progress, self.history = found
         best = self.kept.best(start) if self.validation else None

@@ -1,12 +1,11 @@
 """A fit that survives a kill: after every round it is kept in a folder."""
 
-import hashlib
 import json
 import shutil
 import warnings
 from pathlib import Path
 
-from ambient_jax.files import write_json
+from ambient_jax.files import digest, write_json
 from ambient_jax.tabular.codec import Encoded
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training.progress import Progress
@@ -14,10 +13,9 @@ from ambient_jax.training.progress import Progress
 
 def fingerprint(encoded: Encoded, recipe: Recipe, seed: int) -> str:
     """Of all that decides a fit: the rows as the network reads them, recipe, seed."""
-    digest = hashlib.sha256(repr((recipe, seed)).encode())
-    for array in (encoded.tokens, encoded.context):
-        digest.update(repr(array.shape).encode() + array.tobytes())
-    return digest.hexdigest()[:16]
+    arrays = (encoded.tokens, encoded.context)
+    settings = repr((recipe, seed, [a.shape for a in arrays])).encode()
+    return digest(settings, *(a.tobytes() for a in arrays))[:16]
 
 
 class Kept:

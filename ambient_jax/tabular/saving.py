@@ -1,7 +1,6 @@
 """A fitted imputer in a folder: `model.json` and `model.npz`. No pickles."""
 
 import dataclasses
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.files import write_json, write_npz
+from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.tabular.calibration import Calibration
@@ -54,12 +53,8 @@ def save(imputer: Any, folder: Path) -> None:
     json.dumps(fields, default=_plain)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "model.npz", arrays)
-    fields["npz_sha256"] = _digest((folder / "model.npz").read_bytes())
+    fields["npz_sha256"] = digest((folder / "model.npz").read_bytes())
     write_json(folder / "model.json", json.loads(json.dumps(fields, default=_plain)))
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _plain(value: Any) -> Any:
@@ -77,7 +72,7 @@ def load(cls: type, folder: Path) -> Any:
         if fields["version"] > VERSION:
             raise ValueError(f"version {fields['version']} is newer than this package")
         data = (folder / "model.npz").read_bytes()
-        if fields["npz_sha256"] != _digest(data):
+        if fields["npz_sha256"] != digest(data):
             raise ValueError("model.npz is not the one that model.json was saved with")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
@@ -127,7 +122,7 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of `_flat`."""
+    """The inverse of `flatten(tree, "/")`."""
     tree: dict[str, Any] = {}
     for path, value in flat.items():
         *folders, name = path.split("/")

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 
 class TerminalBar:
-    """A `training.em.Bar`: time left, and the figures that matter behind it.
+    """A `training.hooks.Bar`: time left, and the figures that matter behind it.
 
     Silent where standard error is no terminal, unless `always`.
     """
