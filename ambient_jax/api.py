@@ -66,12 +66,6 @@ def build_denoiser(data: Dataset, **fields) -> Denoiser:
     return Transformer(length=shape[0], num_values=values, **fields)
 
 
-DIGITS_ESTEP = EStep(
-    first_round=5, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12),
-    temperature=0.6, warming_rounds=14,
-)  # fmt: skip
-
-
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """Settings of `fit`; the defaults are those of `configs/em_consistency.py:digits`.
@@ -81,7 +75,8 @@ class Fit:
       learning_rate: peak of the schedule.
       objective: the loss; None: that config's, with `t_min = 1 / L`.
       sampler: of the model that comes back.
-      estep: the E-step; `EStep(first_round=None)` trains the baseline.
+      estep: the E-step; None: that config's. `EStep(first_round=None)` trains the
+        baseline.
       seed: root of all randomness.
     """
 
@@ -90,7 +85,7 @@ class Fit:
     batch_size: int = 128
     learning_rate: float = 2e-3
     objective: Objective | None = None
-    estep: EStep = DIGITS_ESTEP
+    estep: EStep | None = None
     sampler: Sampler = Sampler(num_reveals=64, corrector_sweeps=16)
     seed: int = 0
 
@@ -101,6 +96,16 @@ def default_objective(length: int, steps_per_round: int) -> Objective:
         t_min=1.0 / length,
         consistency=Consistency(teacher="ema", gap=0.3, rows="natural"),
         consistency_weight=1.0, consistency_ramp=steps_per_round,
+    )  # fmt: skip
+
+
+def default_estep(rounds: int) -> EStep:
+    """The E-steps of `configs/em_consistency.py:digits` in a run of so many rounds."""
+    first = round(0.25 * rounds)
+    return EStep(
+        first_round=first, first=Sampler(num_reveals=40),
+        sampler=Sampler(num_reveals=12), temperature=0.6,
+        warming_rounds=max(1, rounds - 1 - first),
     )  # fmt: skip
 
 
@@ -123,7 +128,8 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
     objective = s.objective or default_objective(
         data.train.tokens.shape[1], s.steps_per_round
     )
-    trainer = Trainer(denoiser, data.train, objective, s.estep, plan, optimizer, mesh)
+    estep = s.estep or default_estep(s.rounds)
+    trainer = Trainer(denoiser, data.train, objective, estep, plan, optimizer, mesh)
     progress = trainer.run(trainer.start(), _Bars(s.rounds))
     return Model(
         denoiser=denoiser, params=trainer.sampling_params(progress),

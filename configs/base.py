@@ -83,14 +83,14 @@ def _consistency() -> ConfigDict:
     c.teacher = "online"  # of the kl form: online (published), ema (averaged)
     c.rows = "all"  # all, natural (rows whose imputations are hidden, see objective)
     c.gap = 0.1  # distance of the two sides in t, in (0, 1]
-    c.first_round = placeholder(int)  # start of its ramp; unset: the first E-step
+    c.start = placeholder(float)  # share of the run before it; unset: the first E-step
     c.ramp_rounds = 1  # rounds over which its weight grows to full
     return c
 
 
 def _em() -> ConfigDict:
     c = ConfigDict()
-    c.first_round = placeholder(int)  # round of the first E-step; unset: no E-step
+    c.start = placeholder(float)  # share of the run before it; unset: no E-step
     c.fraction = 0.3  # share of a row's missing cells redrawn per E-step; 1: fresh
     c.rows = 1.0  # share of the rows refreshed per E-step
     c.reveals = 16  # reveals of a refresh
@@ -99,7 +99,7 @@ def _em() -> ConfigDict:
     c.first_reveals = 128  # reveals of the first E-step, which draws all afresh
     c.use_ema = True  # draw and score with the averaged parameters
     c.temperature = 1.0  # of the first E-step's draws; below 1 they are surer
-    c.warming_rounds = placeholder(int)  # until it has risen to 1; unset: it stays
+    c.final_temperature = 1.0  # of the last round's; in equal steps from the first
     return c
 
 

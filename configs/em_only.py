@@ -14,10 +14,7 @@ from configs import base
 def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "em_only"
-    # Before the first E-step this is the baseline; the sparser the data, the longer.
-    rounds, sparse = config.train.rounds, config.data.missingness.rate > 0.75
-    config.em.first_round = rounds // (3 if sparse else 4)
-    # Cold draws at first, the model's own in the last round (docs/recipe.md).
-    config.em.temperature = 0.6
-    config.em.warming_rounds = rounds - 1 - config.em.first_round
+    # Before the first E-step this is the baseline. Then cold draws at first, and the
+    # model's own in the last round (docs/recipe.md).
+    config.em.update(start=0.25, temperature=0.6)
     return config

@@ -33,7 +33,7 @@ def test_every_name_of_the_package_is_there():
 
 def test_fit_has_the_defaults_of_the_config():
     config, fit = em_consistency.get_config("digits"), aj.Fit()
-    assert fit.estep == build.estep(config)
+    assert api.default_estep(fit.rounds) == build.estep(config)
     assert fit.sampler == build.sampler(config)
     length, steps = 64, config.train.steps_per_round
     assert api.default_objective(length, steps) == build.objective(config, length)

@@ -87,7 +87,7 @@ def schedule(config: Config) -> Schedule:
 def objective(config: Config, length: int) -> Objective:
     """The training loss; `length` is L."""
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
-    start = config.em.first_round if hard.first_round is None else hard.first_round
+    start = _round_at(config, "em" if hard.start is None else "consistency")
     for name, options in (
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
@@ -113,7 +113,7 @@ def objective(config: Config, length: int) -> Objective:
 
 def estep(config: Config) -> EStep:
     """The E-step of `config.em`."""
-    c = config.em
+    c, first = config.em, _round_at(config, "em")
     refresh = construct(
         "em", Sampler,
         num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
@@ -121,11 +121,12 @@ def estep(config: Config) -> EStep:
     )  # fmt: skip
     return construct(
         "em", EStep,
-        first_round=c.first_round, first=construct(
+        first_round=first, first=construct(
             "em", Sampler, num_reveals=c.first_reveals
         ),
         fraction=c.fraction, rows=c.rows, sampler=refresh, use_ema=c.use_ema,
-        temperature=c.temperature, warming_rounds=c.warming_rounds,
+        temperature=c.temperature, final_temperature=c.final_temperature,
+        warming_rounds=max(1, config.train.rounds - 1 - (first or 0)),
     )  # fmt: skip
 
 
@@ -189,6 +190,16 @@ def construct(section: str, maker: Callable[..., T], **fields: Any) -> T:
         return maker(**fields)
     except (ValueError, TypeError) as error:
         raise UserError(f"config.{section}: {error}") from error
+
+
+def _round_at(config: Config, section: str) -> int | None:
+    """The round that `start`, a share of the run, falls on; None where it is unset."""
+    start = config[section].start
+    if start is None:
+        return None
+    if not 0 <= start < 1:
+        raise UserError(f"config.{section}.start must lie in [0, 1), got {start}")
+    return min(round(start * config.train.rounds), config.train.rounds - 1)
 
 
 def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:

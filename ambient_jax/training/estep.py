@@ -32,8 +32,9 @@ class EStep:
         been trained on dense contexts is too unsure in them, and completions drawn as
         it says are noise that the M-step learns to distrust; below 1 they are coherent,
         while the observed targets keep the predictions calibrated.
-      warming_rounds: rounds after which the temperature has risen (linearly) to 1,
-        where the draws are the model's own; None: it stays.
+      final_temperature: of the last draws; 1 are the model's own.
+      warming_rounds: rounds after the first E-step that it takes to get there, in
+        equal steps; None: the temperature stays as it is.
     """
 
     first_round: int | None = 1
@@ -43,11 +44,13 @@ class EStep:
     sampler: Sampler = Sampler(num_reveals=4)
     use_ema: bool = True
     temperature: float = 1.0
+    final_temperature: float = 1.0
     warming_rounds: int | None = None
 
     def __post_init__(self):
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        for name in ("temperature", "final_temperature"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.warming_rounds is not None and self.warming_rounds < 1:
             raise ValueError("warming_rounds must be at least 1, or None")
         if not (0 < self.fraction <= 1 and 0 < self.rows <= 1):
@@ -64,7 +67,7 @@ class EStep:
         if self.warming_rounds is None:
             return self.temperature
         share = min(1.0, (round_ - (self.first_round or 0)) / self.warming_rounds)
-        return self.temperature + (1.0 - self.temperature) * share
+        return self.temperature + (self.final_temperature - self.temperature) * share
 
 
 class Completer:

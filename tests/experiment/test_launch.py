@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ambient_jax.errors import UserError
-from ambient_jax.experiment import setup
-from configs import baseline
+from ambient_jax.experiment import build, setup
+from configs import baseline, em_only
 from tests.experiment.test_kill import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +139,7 @@ def test_without_truth_a_run_still_ends_and_says_what_is_left_out(tmp_path):
     code, out, err = launch(
         f"--config=configs/em_only.py:{tmp_path / 'own.npz'}",
         f"--workdir={tmp_path / 'run'}", "--config.train.rounds=2",
-        "--config.train.steps_per_round=3", "--config.em.first_round=1",
+        "--config.train.steps_per_round=3", "--config.em.start=0.5",
         "--config.train.batch_size=16", "--config.train.estep_batch_size=32",
         "--config.network.width=16", "--config.network.depth=1",
     )  # fmt: skip
@@ -205,7 +205,9 @@ FIELDS = {
     "consistency.form": ("kll", "did you mean 'kl'"),
     "consistency.stop": ("cleanr", "did you mean 'cleaner'"),
     "em.fraction": (0.0, "(0, 1]"),
-    "em.first_round": (-1, "first_round"),
+    "em.start": (-0.1, "config.em.start must lie in [0, 1)"),
+    "consistency.start": (1.0, "config.consistency.start must lie in [0, 1)"),
+    "em.final_temperature": (0.0, "final_temperature must be above 0"),
     "em.reveals": (0, "num_reveals"),
     "optimizer.learning_rate": (0.0, "learning_rate"),
     "optimizer.ema_decay": (1.0, "[0, 1)"),
@@ -217,6 +219,18 @@ FIELDS = {
     "checkpoint.keep": (0, "at least 1"),
     "seed": (-1, "seed"),
 }
+
+
+def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
+    config = em_only.get_config("digits")
+    for rounds, first in ((20, 5), (8, 2), (1, 0)):
+        config.train.rounds = rounds
+        estep = build.estep(config)
+        assert estep.first_round == first
+        assert estep.temperature_in(first) == config.em.temperature
+        if rounds > 1:
+            assert estep.temperature_in(rounds - 2) < estep.temperature_in(rounds - 1)
+            assert estep.temperature_in(rounds - 1) == config.em.final_temperature
 
 
 @pytest.mark.parametrize("field", FIELDS)

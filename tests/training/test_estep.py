@@ -1,5 +1,7 @@
 """Settings of the E-step: when it runs and how cold it draws."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,15 +10,20 @@ from ambient_jax.training.estep import Completer, EStep
 from tests.toys import Table
 
 
-def test_the_temperature_rises_to_one_and_stays():
+def test_the_temperature_rises_to_its_end_and_stays():
     estep = EStep(first_round=3, temperature=0.5, warming_rounds=4)
     assert [estep.temperature_in(r) for r in (3, 4, 5, 7, 9)] == [
         0.5, 0.625, 0.75, 1.0, 1.0,
     ]  # fmt: skip
     assert EStep(first_round=3, temperature=0.5).temperature_in(9) == 0.5
+    cooler = dataclasses.replace(estep, final_temperature=0.7)
+    assert cooler.temperature_in(5) == pytest.approx(0.6)
+    assert cooler.temperature_in(9) == pytest.approx(0.7)
 
 
-@pytest.mark.parametrize("field", [{"temperature": 0.0}, {"warming_rounds": 0}])
+@pytest.mark.parametrize(
+    "field", [{"temperature": 0.0}, {"final_temperature": 0.0}, {"warming_rounds": 0}]
+)
 def test_settings_that_cannot_be_are_refused(field):
     with pytest.raises(ValueError, match=next(iter(field))):
         EStep(**field)
