@@ -9,18 +9,16 @@ Every round refreshes the same training rows by the run's E-step settings at tem
 
 import argparse
 import dataclasses
-from pathlib import Path
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import mean
-from ambient_jax.experiment import environment, setup
-from ambient_jax.experiment.workdir import Workdir
-from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.experiment.setup import Setup
 from ambient_jax.training.estep import Completer, EStep
+from ambient_jax.types import Params
+from benchmarks import finished
 
 
 def main() -> None:
@@ -29,27 +27,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--rows", type=int, default=1000)
     options = parser.parse_args()
-    environment.quiet_libraries()
-    environment.use_few_cores_well()
-    environment.use_compilation_cache()
-    made = made_from(Workdir(options.workdir))
-    params = final_params(made, Path(options.workdir))
+    made, params = finished.load(options.workdir)
     compare(made, params, options.rows, options.rounds)
 
 
-def made_from(workdir: Workdir) -> setup.Setup:
-    return setup.make(ConfigDict(workdir.config()), workdir / "classifier.npz")
-
-
-def final_params(made: setup.Setup, folder: Path):
-    checkpoints = Checkpoints(folder / "checkpoints", 1, read_only=True)
-    start = made.trainer.start()
-    progress = made.final(checkpoints, checkpoints.restore(start) or start)
-    checkpoints.close()
-    return made.params(progress)
-
-
-def compare(made: setup.Setup, params, rows: int, rounds: int) -> None:
+def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
     """Prints a line per round: NLL of warm and of fresh completions, and their cost."""
     settings = dataclasses.replace(
         made.trainer.estep, first_round=0, rows=1.0, temperature=1.0,
@@ -86,7 +68,7 @@ def cost(settings: EStep, warm: bool) -> int:
     return sampler.num_reveals + sampler.corrector_sweeps
 
 
-def nats(compiled: Compiled, params, x: np.ndarray, round_: int) -> str:
+def nats(compiled: Compiled, params: Params, x: np.ndarray, round_: int) -> str:
     """`completion_nll_nats` with its standard error; the same maskings for both."""
     key = jax.random.key(round_)
     levels = compiled.elbo(params, key, x, np.ones(x.shape, bool))

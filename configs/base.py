@@ -134,7 +134,7 @@ def _sampler() -> ConfigDict:
 def _eval() -> ConfigDict:
     c = ConfigDict()
     c.every_rounds = 1  # rounds between the cheap evaluations
-    c.round_rows = 500  # test rows of a cheap evaluation
+    c.round_rows = 500  # test rows of a cheap evaluation; four times valid ones
     c.checkpoint = "best"  # of the final figures: best (by valid_nll_nats) or last
     c.draws = 2  # repeats of the 10 noise levels per test row at the end
     c.num_exact = 32  # test rows of the exact chain rule

@@ -48,9 +48,18 @@ def run(flags: Any) -> None:
         sys.exit(train.train(flags.config, workdir))
     config = ConfigDict(workdir.config())
     _refuse_other_config(flags, workdir, config)
-    {"sample": _sample, "impute": _impute, "evaluate": _evaluate}[flags.mode](
-        flags, workdir, config
-    )
+    modes = {"sample": _sample, "impute": _impute, "evaluate": _evaluate}
+    try:
+        modes[flags.mode](flags, workdir, config)
+    except AttributeError as error:
+        missing = error.args[0] if error.args else None
+        if not isinstance(missing, KeyError):  # what a ConfigDict raises
+            raise
+        raise UserError(
+            f"{workdir.path} was made by another version of ambient_jax: its config "
+            f"has no {missing.args[0].split()[0]}; use that version (git_revision in "
+            "its summary.json), or train anew"
+        ) from error
 
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:

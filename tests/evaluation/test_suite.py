@@ -1,5 +1,7 @@
 """Figures on toys with known answers, and which ones are left out."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from ambient_jax.data.dataset import Dataset, HeldOut, IncompleteData, Labels
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.pictures import Gallery
-from ambient_jax.evaluation.suite import Suite
+from ambient_jax.evaluation.suite import VALID, Suite
 from ambient_jax.training.mesh import make_mesh
 from tests.toys import Table, conditional, joint, rows_of
 
@@ -115,6 +117,22 @@ def test_without_truth_its_figures_are_left_out_with_a_line(tmp_path):
         assert "valid_nll_nats" in figures
         assert "consistency_gap" in figures
         assert any(absent in line for line in suite.left_out)
+
+
+def test_cheap_figures_score_the_first_rows_only(tmp_path):
+    """Full ones score all: the choice of the best checkpoint stays cheap."""
+    data = dataset()
+    changed = np.where(data.valid.tokens == 1, 0, data.valid.tokens)
+    changed[: VALID * 20] = data.valid.tokens[: VALID * 20]
+    other = replace(data, valid=replace(data.valid, tokens=changed))
+    cheap, full = [], []
+    for each in (data, other):
+        suite, params = suite_of(each, tmp_path)
+        suite, key = replace(suite, round_rows=20), jax.random.key(0)
+        for figures, run in ((cheap, suite.cheap), (full, suite.full)):
+            figures.append(run(params, data.train.tokens, key)["valid_nll_nats"])
+    assert cheap[0] == cheap[1]
+    assert full[0] != full[1]
 
 
 def test_the_classifier_is_read_back(tmp_path):

@@ -124,6 +124,18 @@ def test_evaluate_rewrites_the_same_figures(finished):
         assert after[name] == before[name]
 
 
+def test_a_run_of_another_version_is_refused_by_one_line(finished, tmp_path):
+    other = tmp_path / "run"
+    shutil.copytree(finished, other)
+    config = json.loads((other / "config.json").read_text())
+    del config["em"]["start"]
+    (other / "config.json").write_text(json.dumps(config))
+    code, _, err = launch("--mode=evaluate", f"--workdir={other}")
+    assert code == 2
+    assert "another version" in one_line(err)
+    assert "start" in err
+
+
 def test_compare_puts_runs_beside_each_other(finished, tmp_path):
     page = tmp_path / "compare.html"
     other = tmp_path / "a" / finished.name
