@@ -16,7 +16,7 @@ from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.em import Plan, Trainer
-from ambient_jax.training.estep import EStep
+from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
@@ -99,12 +99,13 @@ def default_objective(length: int, steps_per_round: int) -> Objective:
     )  # fmt: skip
 
 
-def default_estep(rounds: int) -> EStep:
+def default_estep(rounds: int, missing_share: float) -> EStep:
     """The E-steps of `configs/em_consistency.py:digits` in a run of so many rounds."""
-    first = round(0.25 * rounds)
+    start, final = start_and_end(missing_share)
+    first = round(start * rounds)
     return EStep(
         first_round=first, first=Sampler(num_reveals=40),
-        sampler=Sampler(num_reveals=12), temperature=0.6,
+        sampler=Sampler(num_reveals=12), temperature=0.6, final_temperature=final,
         warming_rounds=max(1, rounds - 1 - first),
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
     objective = s.objective or default_objective(
         data.train.tokens.shape[1], s.steps_per_round
     )
-    estep = s.estep or default_estep(s.rounds)
+    estep = s.estep or default_estep(s.rounds, 1.0 - data.observed_share)
     trainer = Trainer(denoiser, data.train, objective, estep, plan, optimizer, mesh)
     progress = trainer.run(trainer.start(), _Bars(s.rounds))
     return Model(

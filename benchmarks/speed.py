@@ -95,7 +95,7 @@ def make(options: argparse.Namespace) -> Bench:
         ),
         data=IncompleteData(tokens=tokens, shape=(side, side), num_values=2),
         batch_size=options.batch,
-        estep=build.estep(config),
+        estep=build.estep(config, missing_share=0.6),
         estep_batch_size=256,
     )  # fmt: skip
 

@@ -90,7 +90,8 @@ def _consistency() -> ConfigDict:
 
 def _em() -> ConfigDict:
     c = ConfigDict()
-    c.start = placeholder(float)  # share of the run before it; unset: no E-step
+    c.on = False  # whether there are E-steps
+    c.start = placeholder(float)  # share of the run before them; unset: by the data
     c.fraction = 0.3  # share of a row's missing cells redrawn per E-step; 1: fresh
     c.rows = 1.0  # share of the rows refreshed per E-step
     c.reveals = 16  # reveals of a refresh
@@ -99,7 +100,7 @@ def _em() -> ConfigDict:
     c.first_reveals = 128  # reveals of the first E-step, which draws all afresh
     c.use_ema = True  # draw and score with the averaged parameters
     c.temperature = 1.0  # of the first E-step's draws; below 1 they are surer
-    c.final_temperature = 1.0  # of the last round's; in equal steps from the first
+    c.final_temperature = placeholder(float)  # of the last draws'; unset: by the data
     return c
 
 

@@ -14,7 +14,7 @@ from configs import base
 def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "em_only"
-    # Before the first E-step this is the baseline. Then cold draws at first, and the
-    # model's own in the last round (docs/recipe.md).
-    config.em.update(start=0.25, temperature=0.6)
+    # Before the first E-step this is the baseline. Then draws are cold, later warmer;
+    # when it comes and how warm they get: `estep.start_and_end`, by the missing share.
+    config.em.update(on=True, temperature=0.6)
     return config

@@ -33,10 +33,12 @@ def test_every_name_of_the_package_is_there():
 
 def test_fit_has_the_defaults_of_the_config():
     config, fit = em_consistency.get_config("digits"), aj.Fit()
-    assert api.default_estep(fit.rounds) == build.estep(config)
+    for missing in (0.3, 0.6, 0.9):
+        estep = build.estep(config, missing)
+        assert api.default_estep(fit.rounds, missing) == estep
     assert fit.sampler == build.sampler(config)
     length, steps = 64, config.train.steps_per_round
-    assert api.default_objective(length, steps) == build.objective(config, length)
+    assert api.default_objective(length, steps) == build.objective(config, length, 5)
     for name in ("rounds", "steps_per_round", "batch_size"):
         assert getattr(fit, name) == config.train[name]
     assert fit.learning_rate == config.optimizer.learning_rate

@@ -29,7 +29,7 @@ from ambient_jax.experiment.config import Config
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
-from ambient_jax.training.estep import EStep
+from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer
 from ambient_jax.types import Denoiser
@@ -84,10 +84,12 @@ def schedule(config: Config) -> Schedule:
     return construct("objective", kind, **_accepted(kind, power=c.power))
 
 
-def objective(config: Config, length: int) -> Objective:
-    """The training loss; `length` is L."""
+def objective(config: Config, length: int, first_round: int | None) -> Objective:
+    """The training loss; `length` is L, `first_round` that of the first E-step."""
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
-    start = _round_at(config, "em" if hard.start is None else "consistency")
+    start = first_round
+    if hard.start is not None:
+        start = _round_at(config, "consistency.start", hard.start)
     for name, options in (
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
@@ -111,9 +113,13 @@ def objective(config: Config, length: int) -> Objective:
     )  # fmt: skip
 
 
-def estep(config: Config) -> EStep:
-    """The E-step of `config.em`."""
-    c, first = config.em, _round_at(config, "em")
+def estep(config: Config, missing_share: float) -> EStep:
+    """The E-step of `config.em`; `missing_share` is that of the training cells."""
+    c, first = config.em, None
+    start, final = start_and_end(missing_share)
+    if c.on:
+        start = start if c.start is None else c.start
+        first = _round_at(config, "em.start", start)
     refresh = construct(
         "em", Sampler,
         num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
@@ -125,7 +131,8 @@ def estep(config: Config) -> EStep:
             "em", Sampler, num_reveals=c.first_reveals
         ),
         fraction=c.fraction, rows=c.rows, sampler=refresh, use_ema=c.use_ema,
-        temperature=c.temperature, final_temperature=c.final_temperature,
+        temperature=c.temperature, 
+        final_temperature=final if c.final_temperature is None else c.final_temperature,
         warming_rounds=max(1, config.train.rounds - 1 - (first or 0)),
     )  # fmt: skip
 
@@ -192,14 +199,12 @@ def construct(section: str, maker: Callable[..., T], **fields: Any) -> T:
         raise UserError(f"config.{section}: {error}") from error
 
 
-def _round_at(config: Config, section: str) -> int | None:
-    """The round that `start`, a share of the run, falls on; None where it is unset."""
-    start = config[section].start
-    if start is None:
-        return None
+def _round_at(config: Config, field: str, start: float) -> int:
+    """The round that `start`, a share of the run, falls on."""
     if not 0 <= start < 1:
-        raise UserError(f"config.{section}.start must lie in [0, 1), got {start}")
-    return min(round(start * config.train.rounds), config.train.rounds - 1)
+        raise UserError(f"config.{field} must lie in [0, 1), got {start}")
+    last = max(config.train.rounds - 1, 0)
+    return min(round(start * config.train.rounds), last)
 
 
 def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:

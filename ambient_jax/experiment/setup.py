@@ -58,9 +58,11 @@ def make(config: Config, cache: Path) -> Setup:
     mesh, dataset = make_mesh(), build.dataset(config)
     train, e = dataset.train, config.eval
     network = build.denoiser(config, train.shape, train.num_values)
+    estep = build.estep(config, 1.0 - dataset.observed_share)
     trainer = Trainer(
-        network, train, build.objective(config, train.tokens.shape[1]),
-        build.estep(config), build.plan(config), build.optimizer(config), mesh,
+        network, train,
+        build.objective(config, train.tokens.shape[1], estep.first_round),
+        estep, build.plan(config), build.optimizer(config), mesh,
     )  # fmt: skip
     sampler = build.sampler(config)
     small = GALLERY_BATCH * mesh.size

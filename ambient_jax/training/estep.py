@@ -15,6 +15,17 @@ from ambient_jax.training.rowmap import RowMap
 from ambient_jax.types import Denoiser, Params, bind
 
 
+def start_and_end(missing_share: float) -> tuple[float, float]:
+    """When EM starts, as a share of the run, and how cold its last draws are.
+
+    Found at 60 % missing (1/4 and 1, digits) and at 90 % (1/6 and 0.7, MNIST14); linear
+    between, constant outside: docs/recipe.md. The less is observed, the more of what is
+    known of dense contexts comes from the draws themselves.
+    """
+    sparse = float(np.clip((missing_share - 0.6) / 0.3, 0.0, 1.0))
+    return 1 / 4 - sparse / 12, 1.0 - 0.3 * sparse
+
+
 @dataclass(frozen=True, kw_only=True)
 class EStep:
     """Settings of the E-step.

@@ -12,7 +12,7 @@ import pytest
 
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import build, setup
-from configs import baseline, em_only
+from configs import em_only
 from tests.experiment.test_kill import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -235,21 +235,27 @@ FIELDS = {
 
 def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
     config = em_only.get_config("digits")
-    for rounds, first in ((20, 5), (8, 2), (1, 0)):
+    for missing, rounds, first, last in (
+        (0.6, 20, 5, 1.0), (0.3, 8, 2, 1.0), (0.9, 24, 4, 0.7), (0.75, 24, 5, 0.85),
+    ):  # fmt: skip
         config.train.rounds = rounds
-        estep = build.estep(config)
+        estep = build.estep(config, missing)
         assert estep.first_round == first
         assert estep.temperature_in(first) == config.em.temperature
-        if rounds > 1:
-            assert estep.temperature_in(rounds - 2) < estep.temperature_in(rounds - 1)
-            assert estep.temperature_in(rounds - 1) == config.em.final_temperature
+        assert estep.temperature_in(rounds - 2) < estep.temperature_in(rounds - 1)
+        assert estep.temperature_in(rounds - 1) == pytest.approx(last)
+    config.update_from_flattened_dict({"em.start": 0.5, "em.final_temperature": 0.9})
+    estep = build.estep(config, 0.9)
+    assert (estep.first_round, estep.temperature_in(23)) == (12, 0.9)
+    config.em.on = False
+    assert build.estep(config, 0.9).first_round is None
 
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_value_that_cannot_be_is_refused_before_anything_is_written(field, tmp_path):
     """As `--config.field=value` reaches the run, without a process for each."""
     value, message = FIELDS[field]
-    config = baseline.get_config("digits")
+    config = em_only.get_config("digits")
     config.update_from_flattened_dict({field: value})
     with pytest.raises(UserError) as caught:
         setup.check_network(setup.make(config, tmp_path / "none"))
