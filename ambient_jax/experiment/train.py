@@ -122,6 +122,13 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
     )
     steps = c.train.rounds * c.train.steps_per_round
     print(f"network: {size:,} parameters; {c.train.rounds} rounds, {steps} steps")
+    estep, last = setup.trainer.estep, c.train.rounds - 1
+    if estep.first_round is not None:
+        print(
+            f"EM from round {estep.first_round + 1}; draws at temperature "
+            f"{estep.temperature_in(estep.first_round):.2g}, at last "
+            f"{estep.temperature_in(last):.2g}"
+        )
     for line in setup.suite.left_out:
         print(f"left out: {line}")
     sys.stdout.flush()

@@ -23,7 +23,7 @@ def start_and_end(missing_share: float) -> tuple[float, float]:
     known of dense contexts comes from the draws themselves.
     """
     sparse = float(np.clip((missing_share - 0.6) / 0.3, 0.0, 1.0))
-    return 1 / 4 - sparse / 12, 1.0 - 0.3 * sparse
+    return 1 / 4 - sparse / 12, round(1.0 - 0.3 * sparse, 2)
 
 
 @dataclass(frozen=True, kw_only=True)
