@@ -89,10 +89,63 @@ def forest():
     return IterativeImputer(trees, max_iter=3, n_nearest_features=20, random_state=0)
 
 
+def both_at_once(complete: Callable[[Task, pd.DataFrame, int], pd.DataFrame]):
+    """A peer that fills only what it is fitted on: it gets the new rows with the old."""
+
+    def fit(task: Task, seed: int) -> Complete:
+        frames = [task.shown("train"), task.shown("test")]
+        full = complete(task, pd.concat(frames, ignore_index=True), seed)
+        cut = len(frames[0])
+        parts = {cut: full[:cut], len(full) - cut: full[cut:]}  # by number of rows
+        return lambda frame: parts[len(frame)].set_index(frame.index)
+
+    return fit
+
+
+def miceforest(task: Task, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Mean and mode of five chained draws of LightGBM."""
+    from miceforest import ImputationKernel
+
+    kinds = dict.fromkeys(task.numeric, float)
+    kinds |= dict.fromkeys(task.categorical, "category")
+    match = dict.fromkeys(task.numeric, "normal") | dict.fromkeys(
+        task.categorical, "fast"
+    )
+    kernel = ImputationKernel(
+        frame.astype(kinds),
+        num_datasets=5,
+        mean_match_strategy=match,
+        random_state=seed,
+    )
+    kernel.mice(5, num_threads=1)
+    draws = pd.concat([kernel.complete_data(i) for i in range(5)]).groupby(level=0)
+    out = draws[task.numeric].mean()
+    for c in task.categorical:
+        mode = draws[c].agg(lambda v: v.mode()[0])
+        out[c] = mode.astype(frame[c].dtype)
+    return out[list(frame)]
+
+
+def hyperimpute(task: Task, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """HyperImpute at its defaults, on the coded matrix."""
+    from hyperimpute.plugins.imputers import Imputers
+
+    coder, imputer = Coder(task), Imputers().get("hyperimpute", random_state=seed)
+    full = imputer.fit_transform(pd.DataFrame(coder.matrix(frame)))
+    return coder.frame(full.to_numpy(float), frame)
+
+
 PEERS = {
     "mean/mode": mean_mode,
     "iterative": sklearn_peer(iterative),
     "knn": sklearn_peer(knn, rows=5000),
-    "forest": sklearn_peer(forest, rows=3000),
+    "forest": sklearn_peer(forest, rows=5000),
 }
 """`knn` and `forest` are fitted on the first rows only, so that they end in minutes."""
+
+MORE_PEERS = {
+    "miceforest": both_at_once(miceforest),
+    "hyperimpute": both_at_once(hyperimpute),
+}
+"""Run where `--methods` names them, in an environment of their own: they need older
+packages (`pip install miceforest hyperimpute 'pandas<2.4' 'lightgbm<4.6'`)."""
