@@ -90,7 +90,7 @@ def forest():
 
 
 def both_at_once(complete: Callable[[Task, pd.DataFrame, int], pd.DataFrame]):
-    """A peer that fills only what it is fitted on: it gets the new rows with the old."""
+    """A peer that fills only what it is fitted on: it gets new rows with the old."""
 
     def fit(task: Task, seed: int) -> Complete:
         frames = [task.shown("train"), task.shown("test")]

@@ -37,6 +37,7 @@ class Recipe:
       rounds: evaluations on held-out cells, evenly spread.
       patience: rounds without improvement before it stops.
       max_time: seconds after which it stops at the next step; None: no limit.
+      factor_rows: a table of fewer rows starts from `Factors`.
       em_start: share of the rounds before the first E-step; 1: there is none.
       imputed_weight, natural_share: see `Objective`.
       consistency_weight: of the KL from the averaged network; 0 leaves it out.
@@ -55,6 +56,7 @@ class Recipe:
     rounds: int = 20
     patience: int = 6
     max_time: float | None = None
+    factor_rows: int = 4000
     em_start: float = 0.5
     imputed_weight: float = 0.1
     natural_share: float = 0.5

@@ -1,0 +1,99 @@
+"""Fits the factor model that a small table's network starts from."""
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.utils.extmath import randomized_svd
+
+from ambient_jax.networks.factors import Factors
+from ambient_jax.tabular.codec import TableCodec
+
+RANK = 16
+"""Most factors."""
+
+ITERATIONS = 60
+LEAST_NOISE = 0.003
+NOISE_ROWS, NOISE = 2.0, 0.2
+"""The prior of a noise variance: so many rows that had this one."""
+
+
+def fit_factors(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
+    """The factors of rows `tokens` `[N, L]`, by EM over their observed cells."""
+    x, centre, sd, where = _matrix(codec, tokens, context)
+    weights, noise = _em(x, max(1, min(RANK, x.shape[1] - 1, len(x))))
+    length, values, rank = codec.length, codec.num_values, weights.shape[1]
+    sizes = {
+        "weight": (rank,), "centre": (), "gram": (rank, rank), "pull": (values, rank),
+        "loading": (rank,), "noise": (), "tilt": (values, rank),
+        "edges": (values + 1,), "share": (values,),
+    }  # fmt: skip
+    made = Factors(
+        **{k: np.zeros((length, *size), np.float32) for k, size in sizes.items()}
+    )
+    made.edges[:] = np.inf
+    for i, column in enumerate(codec.columns):
+        share = column.coder.share
+        made.share[i, : len(share)] = share
+        w, psi = weights[where[i]], noise[where[i]]
+        made.gram[i] = (w / psi[:, None]).T @ w
+        if column.numeric:
+            made.edges[i, : len(share)] = ndtri(np.r_[0.0, np.cumsum(share)[:-1]])
+            made.weight[i] = w[0] / psi[0] / sd[where[i]][0]
+            made.centre[i] = centre[where[i]][0]
+            made.loading[i], made.noise[i] = w[0], psi[0]
+        else:
+            seen = (np.eye(len(share)) - centre[where[i]]) / sd[where[i]]
+            made.pull[i, : len(share)] = seen @ (w / psi[:, None])
+            made.tilt[i, : len(share)] = w * sd[where[i]][:, None]
+    return made
+
+
+def _matrix(codec: TableCodec, tokens: np.ndarray, context: np.ndarray):
+    """Standardised scores and indicators `[N, D]`, NaN where missing.
+
+    Returns:
+      They, their centre and scale `[D]`, and of each column the slice it takes.
+    """
+    parts, where, at = [], [], 0
+    context = context.reshape(*tokens.shape, -1)
+    for i, column in enumerate(codec.columns):
+        own = tokens[:, i].astype(int)[:, None]
+        seen = own < codec.num_values
+        cells = context[:, i, :1] if column.numeric else (
+            own == np.arange(column.coder.size)
+        )  # fmt: skip
+        parts.append(np.where(seen, cells, np.nan))
+        where.append(slice(at, at + parts[-1].shape[1]))
+        at = where[-1].stop
+    x = np.concatenate(parts, axis=1).astype(np.float64)
+    count = np.isfinite(x).sum(axis=0)
+    centre = np.nansum(x, axis=0) / np.maximum(count, 1)
+    sd = np.sqrt(np.nansum((x - centre) ** 2, axis=0) / np.maximum(count, 1))
+    sd = np.where(sd > 1e-6, sd, 1.0)
+    return (x - centre) / sd, centre, sd, where
+
+
+def _em(x: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights `[D, rank]` and noise `[D]` of rows `[N, D]` with NaN."""
+    seen = np.isfinite(x).astype(np.float64)
+    x = np.where(seen > 0, x, 0.0)
+    count = seen.sum(axis=0)
+    _, size, vectors = randomized_svd(x, rank, random_state=0)
+    weights = vectors.T * np.maximum(size / np.sqrt(len(x)), 0.1)
+    noise = np.full(x.shape[1], 0.5)
+    eye = np.eye(rank)
+    for _ in range(ITERATIONS):
+        outer = (weights[:, :, None] * weights[:, None, :]).reshape(-1, rank * rank)
+        precision = eye + ((seen / noise) @ outer).reshape(-1, rank, rank)
+        spread = np.linalg.inv(precision)
+        mean = np.einsum("nrs,ns->nr", spread, (x / noise) @ weights)
+        second = (spread + mean[:, :, None] * mean[:, None, :]).reshape(len(x), -1)
+        a = (seen.T @ second).reshape(-1, rank, rank)
+        b = x.T @ mean
+        prior = (rank * noise)[:, None, None] * eye
+        weights = np.linalg.solve(a + prior, b[..., None])[..., 0]
+        rest = (x**2).sum(axis=0) - 2 * (weights * b).sum(axis=1)
+        rest += np.einsum("dr,drs,ds->d", weights, a, weights)
+        noise = (np.maximum(rest, 0.0) + NOISE_ROWS * NOISE) / (count + NOISE_ROWS)
+        noise = np.maximum(noise, LEAST_NOISE)
+    size = (weights**2).sum(axis=1) + noise
+    return weights / np.sqrt(size)[:, None], noise / size
