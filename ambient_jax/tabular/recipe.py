@@ -56,7 +56,7 @@ class Recipe:
     rounds: int = 20
     patience: int = 6
     max_time: float | None = None
-    factor_rows: int = 4000
+    factor_rows: int = 3000
     em_start: float = 0.5
     imputed_weight: float = 0.1
     natural_share: float = 0.5

@@ -162,9 +162,10 @@ def make_trainer(
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,
     )  # fmt: skip
+    seen = per_round * batch / max(1, len(data))
     estep = EStep(
         first_round=first, first=Sampler(num_reveals=8), fraction=0.5,
-        sampler=Sampler(num_reveals=3),
+        rows=min(1.0, 2 * seen), sampler=Sampler(num_reveals=3),
     )  # fmt: skip
     return Trainer(network, data, objective, estep, plan, optimizer, mesh)
 
