@@ -55,7 +55,8 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
             folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
     for warning in told:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        if issubclass(warning.category, UserWarning):
+            print(f"warning: {warning.message}", file=sys.stderr)
     _write(workdir, file, imputer, full, [_joined(file.frame, d) for d in draws])
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
 
