@@ -12,9 +12,6 @@ import numpy as np
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
-MARGINAL = 0.03
-"""Share of the marginal in what is told: a Gaussian is too sure far out."""
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Factors:
@@ -29,6 +26,7 @@ class Factors:
       tilt: `[L, V, R]` by how much f moves the share of a category.
       edges: `[L, V + 1]` normal scores between a number's tokens.
       share: `[L, V]` of the tokens.
+      trust: `[L]` weight of what f tells, in [0, 1]; the rest is that of the shares.
     """
 
     weight: np.ndarray
@@ -40,6 +38,7 @@ class Factors:
     tilt: np.ndarray
     edges: np.ndarray
     share: np.ndarray
+    trust: np.ndarray
 
     def log_probability(
         self, one_hot: Float[Array, "B L V"], score: Float[Array, "B L"]
@@ -53,7 +52,8 @@ class Factors:
         mean, spread = self._posterior(one_hot, score)
         numeric = (self.noise > 0)[None, :, None]
         p = jnp.where(numeric, self._numbers(mean, spread), self._categories(mean))
-        return jnp.log((1 - MARGINAL) * p + MARGINAL * self.share[None])
+        trust = self.trust[None, :, None]
+        return jnp.log(trust * p + (1 - trust) * self.share[None])
 
     def _posterior(self, one_hot, score):
         """Mean `[B, R]` and covariance `[B, R, R]` of f."""

@@ -82,6 +82,15 @@ def test_one_visible_category_moves_a_number():
     assert mean[1] > 0.4
 
 
+def test_columns_that_factors_cannot_tell_trust_them_less():
+    rng = np.random.default_rng(2)
+    luck = {f"luck{i}": rng.choice(list("pqrs"), 240) for i in range(8)}
+    frame = line(240).assign(**luck)
+    _, factors = fitted(frame.mask(rng.random(frame.shape) < 0.2))
+    assert factors.trust[:3].min() > 0.85
+    assert factors.trust[3:].max() < 0.8
+
+
 def test_a_small_table_starts_from_factors_and_a_large_one_does_not(tmp_path):
     frame = line().mask(np.random.default_rng(1).random((150, 3)) < 0.3)
     errors = {}
