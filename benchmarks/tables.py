@@ -2,6 +2,7 @@
 
     python benchmarks/tables.py                         # all of it: hours
     python benchmarks/tables.py --rows=6000 --tables=california,letter --methods=ambient
+    python benchmarks/tables.py --tables=diabetes,wine,iris,breast_cancer
     python benchmarks/tables.py --ablation --rows=6000  # easy / + EM / + consistency
 
 Protocol (DiffPuter's): 70 / 30 split after `np.random.seed(1234)`, 30 % of the cells
