@@ -16,7 +16,7 @@ from sklearn import datasets
 NAMES = ("adult", "california", "default", "letter", "shoppers")
 SMALL = ("diabetes", "wine", "iris", "breast_cancer")
 CODES = {
-    **dict.fromkeys(SMALL[1:], ["target"]),
+    **{name: ["target"] for name in SMALL[1:]},
     "default": ["sex", "education", "marriage", "pay_0", "pay_2", "pay_3", "pay_4",
                 "pay_5", "pay_6", "default_payment_next_month"],
     "shoppers": ["OperatingSystems", "Browser", "Region", "TrafficType"],

@@ -85,12 +85,14 @@ def forest(task: Task, seed: int) -> Complete:
     kinds |= dict.fromkeys(task.categorical, RandomForestClassifier)
     start = mean_mode(task, seed)
     coder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    coder.fit(start(task.shown("train"))[task.categorical])
+    if task.categorical:
+        coder.fit(start(task.shown("train"))[task.categorical])
     rounds: list[dict] = [{} for _ in range(3)]
 
     def fill(frame: pd.DataFrame) -> pd.DataFrame:
         full = start(frame)[[*kinds]]
-        full[task.categorical] = coder.transform(full[task.categorical])
+        if task.categorical:
+            full[task.categorical] = coder.transform(full[task.categorical])
         for models in rounds:
             for c, kind in kinds.items():
                 others, hole = full.drop(columns=c).to_numpy(float), frame[c].isna()
@@ -100,7 +102,8 @@ def forest(task: Task, seed: int) -> Complete:
                     models[c] = model.fit(others[~hole], full.loc[~hole, c])
                 if hole.any():
                     full.loc[hole, c] = models[c].predict(others[hole])
-        full[task.categorical] = coder.inverse_transform(full[task.categorical])
+        if task.categorical:
+            full[task.categorical] = coder.inverse_transform(full[task.categorical])
         return frame.astype(dict.fromkeys(task.numeric, float)).fillna(full)
 
     fill(task.shown("train"))
