@@ -7,12 +7,16 @@ place of the marginal shares, from which the network then departs.
 
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
+Constant = np.ndarray | jax.Array
 
+
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Factors:
     """`x = W f + noise` with R factors `f ~ N(0, 1)`, by column; float32.
@@ -29,16 +33,16 @@ class Factors:
       trust: `[L]` weight of what f tells, in [0, 1]; the rest is that of the shares.
     """
 
-    weight: np.ndarray
-    centre: np.ndarray
-    gram: np.ndarray
-    pull: np.ndarray
-    loading: np.ndarray
-    noise: np.ndarray
-    tilt: np.ndarray
-    edges: np.ndarray
-    share: np.ndarray
-    trust: np.ndarray
+    weight: Constant
+    centre: Constant
+    gram: Constant
+    pull: Constant
+    loading: Constant
+    noise: Constant
+    tilt: Constant
+    edges: Constant
+    share: Constant
+    trust: Constant
 
     def log_probability(
         self, one_hot: Float[Array, "B L V"], score: Float[Array, "B L"]
@@ -69,7 +73,7 @@ class Factors:
         """`[B, L, V]`: the Gaussian's mass between the edges of each token."""
         at = jnp.einsum("br,lr->bl", mean, self.loading)[..., None]
         variance = jnp.einsum("lr,brs,ls->bl", self.loading, spread, self.loading)
-        noise = np.where(self.noise > 0, self.noise, 1.0)  # categories have none
+        noise = jnp.where(self.noise > 0, self.noise, 1.0)  # categories have none
         scale = jnp.sqrt(variance + noise[None])[..., None]
         return jnp.diff(ndtr((self.edges[None] - at) / scale), axis=-1)
 

@@ -24,6 +24,9 @@ LEAST_NOISE = 0.003
 NOISE_ROWS, NOISE = 2.0, 0.2
 """The prior of a noise variance: so many rows that had this one."""
 
+TRUST_ROWS = 80
+"""In fewer rows too few cells can be left out to tell."""
+
 PRIOR_CELLS, PRIOR_TRUST = 10.0, 0.9
 """The prior of a column's trust: so many hidden cells that would have it so."""
 
@@ -44,12 +47,13 @@ def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.nda
     z = hide_some(tokens, codec.num_values, rng)
     score = context.reshape(*tokens.shape, -1)[..., 0]
     true = np.minimum(tokens.astype(int), codec.num_values - 1)
+    log_probability = jax.jit(Factors.log_probability)
     told, share = np.zeros(tokens.shape), np.zeros(tokens.shape)
-    for number in range(FOLDS if len(tokens) >= 2 * FOLDS else 0):
+    for number in range(FOLDS if len(tokens) >= TRUST_ROWS else 0):
         made = _fit(codec, tokens[fold != number], context[fold != number])
-        out = np.flatnonzero(fold == number)[:FOLD_ROWS]
+        out = np.flatnonzero(fold == number)[: min(FOLD_ROWS, len(tokens) // FOLDS)]
         one_hot = jax.nn.one_hot(z[out].astype(int), codec.num_values)
-        p = np.exp(jax.jit(made.log_probability)(one_hot, jnp.asarray(score[out])))
+        p = np.exp(log_probability(made, one_hot, jnp.asarray(score[out])))
         told[out] = np.take_along_axis(p, true[out][..., None], 2)[..., 0]
         share[out] = made.share[np.arange(codec.length)[None], true[out]]
     hidden = (z != tokens) & (share > 0)
