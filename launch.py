@@ -51,8 +51,10 @@ def parse(argv: list[str]) -> list[str]:
             raise ValueError(f"{' '.join(rest[1:])!r} is no flag")
         return rest
     except (flags.Error, *MISTAKES) as error:
-        text = str(error.args[0] if error.args else error)
-        line = " ".join(text.replace("\\'", "'").split())
+        text = error.args[0] if error.args else error
+        if isinstance(text, KeyError):
+            text = f"the config has no field {text.args[0]}"
+        line = " ".join(str(text).replace("\\'", "'").split())
         raise UserError(f"{line} (see --help)") from error
 
 

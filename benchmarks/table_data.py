@@ -1,4 +1,7 @@
-"""The five tables, their splits and holes. See `../shared/data/README.md`."""
+"""Five tables and four small ones, their splits and holes.
+
+See `../shared/data/README.md`; the small ones ship inside scikit-learn.
+"""
 
 import os
 from dataclasses import dataclass
@@ -8,9 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
+from sklearn import datasets
 
 NAMES = ("adult", "california", "default", "letter", "shoppers")
+SMALL = ("diabetes", "wine", "iris", "breast_cancer")
 CODES = {
+    **{name: ["target"] for name in SMALL[1:]},
     "default": ["sex", "education", "marriage", "pay_0", "pay_2", "pay_3", "pay_4",
                 "pay_5", "pay_6", "default_payment_next_month"],
     "shoppers": ["OperatingSystems", "Browser", "Region", "TrafficType"],
@@ -64,7 +70,7 @@ def folder() -> Path:
 
 def load(name: str, mechanism: str, rate: float, seed: int, rows: int | None) -> Task:
     """Reads, shuffles (after `np.random.seed(seed)`), cuts 70 / 30 and hides."""
-    frame = pd.read_csv(folder() / f"{name}.csv")
+    frame = _read(name)
     np.random.seed(seed)
     order = np.random.permutation(len(frame))[:rows]
     frame = frame.iloc[order].reset_index(drop=True)
@@ -75,6 +81,12 @@ def load(name: str, mechanism: str, rate: float, seed: int, rows: int | None) ->
         name=name, train=frame[:cut], test=frame[cut:].reset_index(drop=True),
         train_hidden=hidden[:cut], test_hidden=hidden[cut:],
     )  # fmt: skip
+
+
+def _read(name: str) -> pd.DataFrame:
+    if name in SMALL:
+        return getattr(datasets, f"load_{name}")(as_frame=True).frame
+    return pd.read_csv(folder() / f"{name}.csv")
 
 
 def _codes(frame: pd.DataFrame) -> np.ndarray:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.preprocessing import OrdinalEncoder
 
 from benchmarks.table_data import Task
 
@@ -77,22 +79,94 @@ def knn():
     return KNNImputer(n_neighbors=10)
 
 
-def forest():
-    """MissForest's recipe in scikit-learn: chained forests."""
-    from sklearn.ensemble import ExtraTreesRegressor
-    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-    from sklearn.impute import IterativeImputer
+def forest(task: Task, seed: int) -> Complete:
+    """MissForest: chained random forests, three rounds; classifiers for categories."""
+    kinds = dict.fromkeys(task.numeric, RandomForestRegressor)
+    kinds |= dict.fromkeys(task.categorical, RandomForestClassifier)
+    start = mean_mode(task, seed)
+    coder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    if task.categorical:
+        coder.fit(start(task.shown("train"))[task.categorical])
+    rounds: list[dict] = [{} for _ in range(3)]
 
-    trees = ExtraTreesRegressor(
-        30, min_samples_leaf=3, max_features=0.5, random_state=0, n_jobs=-1
+    def fill(frame: pd.DataFrame) -> pd.DataFrame:
+        full = start(frame)[[*kinds]]
+        if task.categorical:
+            full[task.categorical] = coder.transform(full[task.categorical])
+        for models in rounds:
+            for c, kind in kinds.items():
+                others, hole = full.drop(columns=c).to_numpy(float), frame[c].isna()
+                if c not in models:  # the training rows, which come first
+                    model = kind(50, max_features=0.4, min_samples_leaf=2,
+                                 random_state=seed)  # fmt: skip
+                    models[c] = model.fit(others[~hole], full.loc[~hole, c])
+                if hole.any():
+                    full.loc[hole, c] = models[c].predict(others[hole])
+        if task.categorical:
+            full[task.categorical] = coder.inverse_transform(full[task.categorical])
+        return frame.astype(dict.fromkeys(task.numeric, float)).fillna(full)
+
+    fill(task.shown("train"))
+    return fill
+
+
+def both_at_once(complete: Callable[[Task, pd.DataFrame, int], pd.DataFrame]):
+    """A peer that fills only what it is fitted on: it gets new rows with the old."""
+
+    def fit(task: Task, seed: int) -> Complete:
+        frames = [task.shown("train"), task.shown("test")]
+        full = complete(task, pd.concat(frames, ignore_index=True), seed)
+        cut = len(frames[0])
+        parts = {cut: full[:cut], len(full) - cut: full[cut:]}  # by number of rows
+        return lambda frame: parts[len(frame)].set_index(frame.index)
+
+    return fit
+
+
+def miceforest(task: Task, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Mean and mode of five chained draws of LightGBM."""
+    from miceforest import ImputationKernel
+
+    kinds = dict.fromkeys(task.numeric, float)
+    kinds |= dict.fromkeys(task.categorical, "category")
+    match = dict.fromkeys(task.numeric, "normal") | dict.fromkeys(
+        task.categorical, "fast"
     )
-    return IterativeImputer(trees, max_iter=3, n_nearest_features=20, random_state=0)
+    kernel = ImputationKernel(
+        frame.astype(kinds),
+        num_datasets=5,
+        mean_match_strategy=match,
+        random_state=seed,
+    )
+    kernel.mice(5, num_threads=1)
+    draws = pd.concat([kernel.complete_data(i) for i in range(5)]).groupby(level=0)
+    out = draws[task.numeric].mean()
+    for c in task.categorical:
+        mode = draws[c].agg(lambda v: v.mode()[0])
+        out[c] = mode.astype(frame[c].dtype)
+    return out[list(frame)]
+
+
+def hyperimpute(task: Task, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """HyperImpute at its defaults, on the coded matrix."""
+    from hyperimpute.plugins.imputers import Imputers
+
+    coder, imputer = Coder(task), Imputers().get("hyperimpute", random_state=seed)
+    full = imputer.fit_transform(pd.DataFrame(coder.matrix(frame)))
+    return coder.frame(full.to_numpy(float), frame)
 
 
 PEERS = {
     "mean/mode": mean_mode,
     "iterative": sklearn_peer(iterative),
     "knn": sklearn_peer(knn, rows=5000),
-    "forest": sklearn_peer(forest, rows=3000),
+    "forest": forest,
 }
-"""`knn` and `forest` are fitted on the first rows only, so that they end in minutes."""
+"""`knn` is fitted on the first rows only, so that it ends in minutes."""
+
+MORE_PEERS = {
+    "miceforest": both_at_once(miceforest),
+    "hyperimpute": both_at_once(hyperimpute),
+}
+"""Run where `--methods` names them, in an environment of their own: they need older
+packages (`pip install miceforest hyperimpute 'pandas<2.4' 'lightgbm<4.6'`)."""

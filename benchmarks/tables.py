@@ -2,6 +2,7 @@
 
     python benchmarks/tables.py                         # all of it: hours
     python benchmarks/tables.py --rows=6000 --tables=california,letter --methods=ambient
+    python benchmarks/tables.py --tables=diabetes,wine,iris,breast_cancer
     python benchmarks/tables.py --ablation --rows=6000  # easy / + EM / + consistency
 
 Protocol (DiffPuter's): 70 / 30 split after `np.random.seed(1234)`, 30 % of the cells
@@ -27,7 +28,7 @@ from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.experiment.environment import peak_memory_mib
 from benchmarks import table_data, table_metrics
 from benchmarks.table_data import Task
-from benchmarks.table_peers import PEERS
+from benchmarks.table_peers import MORE_PEERS, PEERS
 
 ABLATION = {
     "easy": Recipe(em_start=1.0, consistency_weight=0.0),
@@ -42,7 +43,7 @@ COLUMNS = ("table", "method", "mae_in", "rmse_in", "acc_in", "mae", "rmse", "acc
 def judge_peer(task: Task, name: str, seed: int, downstream: bool) -> dict[str, float]:
     """Figures of one estimate per cell."""
     clock = time.perf_counter()
-    complete = PEERS[name](task, seed)
+    complete = (PEERS | MORE_PEERS)[name](task, seed)
     fit_s = time.perf_counter() - clock
     train = complete(task.shown("train"))
     clock = time.perf_counter()
@@ -133,7 +134,7 @@ def main() -> None:
     for table in args.tables.split(","):
         task = table_data.load(table, args.mechanism, args.rate, args.seed, args.rows)
         for name, recipe in methods.items():
-            if name in PEERS:
+            if name in PEERS | MORE_PEERS:
                 figures = judge_peer(task, name, args.seed, args.downstream)
             else:
                 figures = judge_ambient(task, recipe, args.seed, args.downstream)

@@ -1,6 +1,8 @@
 """`--config=configs/table.py:FILE`: from a file with holes to a completed one."""
 
 import shutil
+import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,10 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     file = read_table(Path(c.source).expanduser())
     copied = _columns("identifiers", c.identifiers, file.frame)
     learned = file.frame.drop(columns=copied)
+    if learned.shape[1] == 0:
+        raise UserError("config.table.identifiers leaves no column to learn from")
     imputer = _imputer(config, learned, workdir / UNFINISHED)
-    _claim(workdir, overwrite)
+    made = _claim(workdir, overwrite)
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
           f"{holes} missing cells")  # fmt: skip
@@ -42,11 +46,17 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
         file.write(workdir / f"completed{file.suffix}", file.frame)
         return
     try:
-        imputer.fit(learned)
+        with warnings.catch_warnings(record=True, action="always") as told:
+            imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
         draws = imputer.sample_imputations(learned, m=c.draws) if c.draws else []
     except (ValueError, TypeError) as error:
+        for folder in made:
+            folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
+    for warning in told:
+        if issubclass(warning.category, UserWarning):
+            print(f"warning: {warning.message}", file=sys.stderr)
     _write(workdir, file, imputer, full, [_joined(file.frame, d) for d in draws])
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
 
@@ -54,6 +64,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
 def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> None:
     """All files; `report.html` comes last."""
     imputer.save(workdir / "model")
+    shutil.rmtree(workdir / "draws", ignore_errors=True)
     if draws:
         (workdir / "draws").mkdir(exist_ok=True)
     for number, draw in enumerate(draws):
@@ -115,19 +126,24 @@ def _shifts(text: str, frame: pd.DataFrame) -> dict[str, float]:
     return shifts
 
 
-def _claim(workdir: Path, overwrite: bool) -> None:
-    """Makes the folder; refuses or removes what a finished run wrote."""
+def _claim(workdir: Path, overwrite: bool) -> list[Path]:
+    """Makes the folder; refuses what a finished run wrote.
+
+    Returns:
+      The folders that it made, the innermost first.
+    """
     present = [name for name in NAMES if (workdir / name).exists()]
     if present and not overwrite and not (workdir / UNFINISHED).exists():
         raise UserError(
             f"{workdir} holds {', '.join(present)} already; give --overwrite or "
             "another --workdir"
         )
+    made = [folder for folder in (workdir, *workdir.parents) if not folder.exists()]
     try:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--workdir={workdir} cannot be written ({error})") from error
-    shutil.rmtree(workdir / "draws", ignore_errors=True)
+    return made
 
 
 def _joined(whole: pd.DataFrame, completed: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.networks.blocks import Attention, Dtype, Mlp
+from ambient_jax.networks.factors import Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
@@ -55,6 +56,7 @@ class ColumnModule(nn.Module):
     """See `ColumnNetwork` for the fields."""
 
     tables: ColumnTables
+    factors: Factors | None
     mixer: Mixer
     width: int
     depth: int
@@ -65,24 +67,32 @@ class ColumnModule(nn.Module):
     def __call__(
         self, z: Int[Array, "B L"], context: Float[Array, "B F"]
     ) -> Float[Array, "B L V"]:
-        h = self._embed(z, context).astype(self.dtype)
+        one_hot = jax.nn.one_hot(z, self.tables.log_share.shape[1] + 1)
+        number, numeric = self._numbers(z, one_hot, context)
+        h = self._embed(one_hot, number, numeric).astype(self.dtype)
         h = self._mix_dense(h) if self.mixer == "dense" else self._mix_attention(h)
-        return self._read_out(h.astype(jnp.float32))
+        return self._read_out(h.astype(jnp.float32), self._start(one_hot, number))
 
-    def _embed(self, z, context):
-        """`[B, L, embed]`: a table look-up, and for numbers their exact value."""
+    def _numbers(self, z, one_hot, context):
+        """`[B, L, 2]` normal and standard score, and `[B, L, 1]` where they are told.
+
+        Exact where the context knows the cell, else of its token's mean.
+        """
         length, values = self.tables.log_share.shape
-        one_hot = jax.nn.one_hot(z, values + 1)
-        table = self.param(
-            "value", nn.initializers.normal(0.3), (length, values + 1, self.embed)
-        )
         told = context.reshape(len(z), length, 3)
         visible = (z < values)[..., None]
         numeric = visible & jnp.asarray(self.tables.numeric)[None, :, None]
         known = numeric & (told[..., 2:] > 0)
         scores = jnp.asarray(self.tables.score, jnp.float32)
         middle = jnp.einsum("blv,lvs->bls", one_hot[..., :values], scores)
-        number = jnp.where(known, told[..., :2], middle)
+        return jnp.where(known, told[..., :2], middle), numeric
+
+    def _embed(self, one_hot, number, numeric):
+        """`[B, L, embed]`: a table look-up, and for numbers their exact value."""
+        length, values = self.tables.log_share.shape
+        table = self.param(
+            "value", nn.initializers.normal(0.3), (length, values + 1, self.embed)
+        )
         angle = number[..., :1] * jnp.asarray(FREQUENCIES)[None, None]
         features = jnp.concatenate([number, jnp.sin(angle), jnp.cos(angle)], axis=-1)
         features = jnp.where(numeric, features, 0.0)
@@ -94,6 +104,12 @@ class ColumnModule(nn.Module):
         return jnp.einsum("blv,lve->ble", one_hot, table) + jnp.einsum(
             "blf,lfe->ble", features, weight
         )
+
+    def _start(self, one_hot, number):
+        """Logits before anything is learned: of the factors, or marginal shares."""
+        if self.factors is None:
+            return jnp.asarray(self.tables.log_share, jnp.float32)[None]
+        return self.factors.log_probability(one_hot[..., :-1], number[..., 0])
 
     def _mix_dense(self, h):
         """One vector per row through residual perceptrons; then back to columns."""
@@ -112,8 +128,8 @@ class ColumnModule(nn.Module):
         h = nn.LayerNorm(dtype=self.dtype)(h)
         return nn.Dense(READ, dtype=self.dtype)(h)
 
-    def _read_out(self, h):
-        """Logits: marginal shares, moved along smooth functions and token by token."""
+    def _read_out(self, h, start):
+        """Logits: the start, moved along smooth functions and token by token."""
         length, values = self.tables.log_share.shape
         smooth = self.param(
             "smooth", nn.initializers.normal(READ**-0.5), (length, READ, ORDINAL)
@@ -122,7 +138,7 @@ class ColumnModule(nn.Module):
         out = free + jnp.einsum("lrj,ljv->lrv", smooth, jnp.asarray(self.tables.basis))
         moved = jnp.einsum("blr,lrv->blv", h, out)
         shares = jnp.asarray(self.tables.log_share, jnp.float32)[None]
-        return jnp.where(shares > NEVER / 2, moved + shares, NEVER)
+        return jnp.where(shares > NEVER / 2, moved + start, NEVER)
 
 
 READ = 32
@@ -139,6 +155,7 @@ class ColumnNetwork:
 
     Attributes:
       tables: constants of the columns.
+      factors: what it starts from; None: the marginal shares.
       mixer: `dense` (a residual perceptron over all columns) or `attention`.
       width: channels; 4 must divide it for `attention`.
       depth: residual blocks.
@@ -147,6 +164,7 @@ class ColumnNetwork:
     """
 
     tables: ColumnTables = field(repr=False)
+    factors: Factors | None = field(default=None, repr=False)
     mixer: Mixer = "dense"
     width: int = 256
     depth: int = 3
@@ -166,7 +184,7 @@ class ColumnNetwork:
     @property
     def module(self) -> ColumnModule:
         return ColumnModule(
-            self.tables, self.mixer, self.width, self.depth, self.embed,
+            self.tables, self.factors, self.mixer, self.width, self.depth, self.embed,
             jnp.dtype(self.dtype),
         )  # fmt: skip
 

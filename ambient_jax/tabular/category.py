@@ -42,7 +42,7 @@ class CategoryColumn:
         """
         counts = pd.Series(cells, dtype=object).value_counts()
         kept = in_order(counts.index[:max_categories].tolist())
-        share = counts.loc[kept].to_numpy(np.float64)
+        share = counts.reindex(kept).to_numpy(np.float64)
         return cls(values=tuple(kept), share=share / share.sum(), count=len(cells))
 
     @property

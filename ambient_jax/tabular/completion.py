@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,15 +108,3 @@ class Completion:
         out = pd.concat(series, axis=1)
         out.columns = self.frame.columns
         return out
-
-
-def as_given(out: pd.DataFrame, array: Any) -> Any:
-    """`out` as it came: a frame where `array` is None, else an array of its dtype."""
-    if array is None:
-        return out
-    dtype = np.asarray(array).dtype
-    if dtype.kind in "US":
-        dtype = np.dtype(object)
-    if dtype.kind in "iub" and out.isna().to_numpy().any():
-        dtype = np.dtype(np.float64)
-    return out.to_numpy(dtype=dtype)

@@ -14,12 +14,17 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from ambient_jax.tabular import generation, saving, scoring
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import Encoded, TableCodec
-from ambient_jax.tabular.completion import Completion, as_given
+from ambient_jax.tabular.completion import Completion
 from ambient_jax.tabular.distribution import distribution_of
 from ambient_jax.tabular.held_out import calibrate, choose_held_out
 from ambient_jax.tabular.inputs import as_frame, holes_of, position_of
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.outputs import kept_columns, names_out, with_indicators
+from ambient_jax.tabular.outputs import (
+    as_given,
+    kept_columns,
+    names_out,
+    with_indicators,
+)
 from ambient_jax.tabular.parameters import check_parameters
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import schema_of
@@ -144,16 +149,16 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> Any:
         """`X` with its holes filled by one value each; deterministic, one pass."""
-        done, array = self._completion(X)
-        return self._finish(done, done.points(self.statistic), array)
+        done, given = self._completion(X)
+        return self._finish(done, done.points(self.statistic), given)
 
     def sample_imputations(self, X: Any, m: int = 20) -> list[Any]:
         """`m` completions of `X`, each a draw from the joint posterior of its holes."""
         if not isinstance(m, numbers.Integral) or m < 1:
             raise ValueError(f"m must be a positive integer, got {m!r}")
-        done, array = self._completion(X)
+        done, given = self._completion(X)
         return [
-            self._finish(done, done.draw(self.seed_, number), array)
+            self._finish(done, done.draw(self.seed_, number), given)
             for number in range(int(m))
         ]
 
@@ -221,17 +226,17 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")
         check_parameters(self)
-        frame, was_array = as_frame(self, X, reset=False)
+        frame, given = as_frame(self, X, reset=False)
         shifts = shifts_of(self.delta, frame, self.codec_)
         done = Completion(self.codec_, self.model_, frame, shifts)
-        return done, X if was_array else None
+        return done, given
 
-    def _finish(self, done: Completion, out: pd.DataFrame, array: Any) -> Any:
+    def _finish(self, done: Completion, out: pd.DataFrame, given: Any) -> Any:
         """Drops and adds the columns that the parameters say; in the type that came."""
         out = out.iloc[:, self._kept()]
         if self.add_indicator:
             out = with_indicators(done, out, self.holes_in_fit_)
-        return as_given(out, array)
+        return as_given(out, given)
 
     def _kept(self) -> np.ndarray:
         return kept_columns(

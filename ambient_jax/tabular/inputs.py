@@ -7,16 +7,18 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.utils.validation import check_array, validate_data
 
+from ambient_jax.tabular.other_frames import other_frame, to_pandas
 
-def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, bool]:
-    """`X` as a frame, and whether it came as an array.
+
+def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]:
+    """`X` as a frame of pandas, and what it came as, if not as one; see `as_given`.
 
     Args:
       estimator: gets `n_features_in_` and `feature_names_in_` where `reset`; else is
         asked whether `X` has the same.
 
     Raises:
-      TypeError: a sparse matrix.
+      TypeError: a sparse matrix, or a frame that is not evaluated yet.
       ValueError: no rows, no columns, another shape, complex numbers, or columns that
         are not those of fit; names them.
     """
@@ -25,8 +27,9 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, bool
             "Sparse data was passed, but dense data is required. Use X.toarray(), if "
             "its zeros are values and not holes"
         )
-    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
-        X = X.to_pandas()
+    given = other_frame(X)
+    if given is not None:
+        X = to_pandas(given)
     if isinstance(X, pd.Series):
         raise ValueError("Expected 2D array, got a Series: use series.to_frame()")
     if isinstance(X, pd.DataFrame):
@@ -36,14 +39,14 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, bool
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
         _remember(estimator, X, reset)
-        return X, False
+        return X, given
     loose: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
     array = check_array(X, estimator=estimator, **loose)
     _remember(estimator, array, reset)
     frame = pd.DataFrame(array)
     if array.dtype.kind in "US":
         frame = frame.astype(object)
-    return frame, True
+    return frame, array
 
 
 def _remember(estimator: Any, X: Any, reset: bool) -> None:

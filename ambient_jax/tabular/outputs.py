@@ -1,9 +1,13 @@
 """The columns that come out: kept ones, indicators of holes, their names."""
 
+from typing import Any
+
+import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.completion import Completion
+from ambient_jax.tabular.other_frames import from_pandas
 
 PREFIX = "missingindicator_"
 """As in scikit-learn's imputers."""
@@ -38,3 +42,17 @@ def names_out(
         names = np.asarray(own, object)
     added = [f"{PREFIX}{names[i]}" for i in indicators]
     return np.r_[names[kept], np.asarray(added, object)]
+
+
+def as_given(out: pd.DataFrame, given: Any) -> Any:
+    """`out` as the input came: None, a frame of pandas; a frame; or an array."""
+    if given is None:
+        return out
+    if isinstance(given, nw.DataFrame):
+        return from_pandas(out, given)
+    dtype = given.dtype
+    if dtype.kind in "US":
+        dtype = np.dtype(object)
+    if dtype.kind in "iub" and out.isna().to_numpy().any():
+        dtype = np.dtype(np.float64)
+    return out.to_numpy(dtype=dtype)

@@ -37,6 +37,9 @@ class Recipe:
       rounds: evaluations on held-out cells, evenly spread.
       patience: rounds without improvement before it stops.
       max_time: seconds after which it stops at the next step; None: no limit.
+      factor_rows: a table of fewer training rows starts from `Factors`. On held-out
+        cells (nats) without and with them: 1,000 rows of california 3.204 and 3.086,
+        letter 1.696 and 1.626; 4,200 rows 3.087 and 3.075, 1.405 and 1.437.
       em_start: share of the rounds before the first E-step; 1: there is none.
       imputed_weight, natural_share: see `Objective`.
       consistency_weight: of the KL from the averaged network; 0 leaves it out.
@@ -55,6 +58,7 @@ class Recipe:
     rounds: int = 20
     patience: int = 6
     max_time: float | None = None
+    factor_rows: int = 3000
     em_start: float = 0.5
     imputed_weight: float = 0.1
     natural_share: float = 0.5

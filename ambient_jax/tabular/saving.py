@@ -11,6 +11,7 @@ import numpy as np
 from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.column_network import ColumnNetwork
+from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
@@ -18,7 +19,7 @@ from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import Field
 from ambient_jax.tabular.training import tables_of
 
-VERSION = 1
+VERSION = 2
 NETWORK = ("mixer", "width", "depth", "embed")
 
 
@@ -50,6 +51,9 @@ def save(imputer: Any, folder: Path) -> None:
     if model is not None:
         flat = flatten(model.params, "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
+        if model.denoiser.factors is not None:
+            factors = vars(model.denoiser.factors)
+            arrays |= {f"factors/{k}": v for k, v in factors.items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "model.npz", arrays)
@@ -111,14 +115,20 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
     )
     imputer.model_ = None
     if fields["network"]:
-        flat = {name.removeprefix("params/"): value for name, value in arrays.items()
-                if name.startswith("params/")}  # fmt: skip
-        imputer.model_ = TableModel(
-            codec=codec,
-            denoiser=ColumnNetwork(tables=tables_of(codec), **fields["network"]),
-            params=_nested(flat),
-        )
+        factors = _under("factors/", arrays)
+        network = ColumnNetwork(
+            tables=tables_of(codec), factors=Factors(**factors) if factors else None,
+            **fields["network"],
+        )  # fmt: skip
+        params = _nested(_under("params/", arrays))
+        imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
     return imputer
+
+
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Those whose names begin with `prefix`, without it."""
+    found = {k: v for k, v in arrays.items() if k.startswith(prefix)}
+    return {k.removeprefix(prefix): v for k, v in found.items()}
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """CSV and Parquet files with holes: read, and written with the observed text kept."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def read_table(path: Path) -> TableFile:
 
     Raises:
       UserError: it is absent, ragged, of another encoding or type, or has no rows.
+        Lines that are too short count as ragged: their cells may be misplaced.
     """
     suffixes = (".csv", ".parquet")
     if path.suffix.lower() not in suffixes:
@@ -73,15 +75,39 @@ def read_table(path: Path) -> TableFile:
         if path.suffix.lower() == ".parquet":
             frame, text = pd.read_parquet(path), None
         else:
-            frame = pd.read_csv(path, dtype_backend="numpy_nullable", index_col=False)
-            text = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+            frame, text = _read_csv(path)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 ({error.reason}); convert it") from error
     except pd.errors.EmptyDataError as error:
         raise UserError(f"{path} is empty") from error
-    except (pd.errors.ParserError, ValueError, OSError) as error:
+    except (pd.errors.ParserError, csv.Error, ValueError, OSError) as error:
         line = " ".join(str(error).split())[:160]
         raise UserError(f"{path} cannot be read as a table: {line}") from error
     if 0 in frame.shape:
         raise UserError(f"{path} has {len(frame)} rows and {frame.shape[1]} columns")
     return TableFile(path=path, frame=frame, text=text)
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The file typed, and as text under the header that it has."""
+    header = _header(path)
+    # In a table of one column a blank line is a missing cell.
+    same: dict = {"index_col": False, "skip_blank_lines": len(header) > 1}
+    frame = pd.read_csv(path, dtype_backend="numpy_nullable", **same)
+    text = pd.read_csv(path, dtype=str, keep_default_na=False, **same)
+    text.columns = header  # where pandas told equal names apart
+    return frame, text
+
+
+def _header(path: Path) -> list[str]:
+    """The first line's cells; a `UserError` if another line has more or fewer."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = csv.reader(file)
+        header = next(lines, [])
+        for cells in lines:
+            if cells and len(cells) != len(header):
+                raise UserError(
+                    f"{path} cannot be read as a table: line {lines.line_num} has "
+                    f"{len(cells)} cells, the first line {len(header)}"
+                )
+    return header

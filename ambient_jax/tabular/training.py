@@ -16,6 +16,7 @@ from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
+from ambient_jax.tabular.factor_fit import fit_factors
 from ambient_jax.tabular.kept import Kept, fingerprint
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.recipe import Recipe
@@ -78,11 +79,14 @@ def fit_network(
     With `keep_in`, a folder, a fit that was killed goes on where it stood.
     """
     clock = time.perf_counter()
-    network = ColumnNetwork(
-        tables=tables_of(codec), mixer=recipe.mixer, width=recipe.width,
-        depth=recipe.depth, embed=recipe.embed,
-    )  # fmt: skip
     rows = ~held_out
+    factors = None
+    if rows.sum() < recipe.factor_rows:
+        factors = fit_factors(codec, encoded.tokens[rows], encoded.context[rows])
+    network = ColumnNetwork(
+        tables=tables_of(codec), factors=factors, mixer=recipe.mixer,
+        width=recipe.width, depth=recipe.depth, embed=recipe.embed,
+    )  # fmt: skip
     data = IncompleteData(
         tokens=encoded.tokens[rows], shape=(codec.length,),
         num_values=codec.num_values, context=encoded.context[rows],
@@ -158,9 +162,10 @@ def make_trainer(
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,
     )  # fmt: skip
+    seen = per_round * batch / max(1, len(data))
     estep = EStep(
         first_round=first, first=Sampler(num_reveals=8), fraction=0.5,
-        sampler=Sampler(num_reveals=3),
+        rows=min(1.0, 2 * seen), sampler=Sampler(num_reveals=3),
     )  # fmt: skip
     return Trainer(network, data, objective, estep, plan, optimizer, mesh)
 

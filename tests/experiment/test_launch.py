@@ -182,6 +182,7 @@ BAD = {
     ),
     "rate": ([CONFIG, "--config.data.missingness.rate=1.0"], "[0, 1)"),
     "stray word": ([CONFIG, "stray"], "is no flag"),
+    "no such field": ([CONFIG, "--config.train.speed=9"], "has no field 'speed'"),
     "wrong type": ([CONFIG, "--config.train.rounds=many"], "many"),
     "bad flag": ([CONFIG, "--mode=fly"], "fly"),
     "folder": (

@@ -25,7 +25,7 @@ def source(tmp_path):
 
 def config(source, **fields):
     made = get_config(str(source))
-    made.table.update(max_epochs=1, draws=1, identifiers="id", **fields)
+    made.table.update({"max_epochs": 1, "draws": 1, "identifiers": "id"} | fields)
     return made
 
 
@@ -51,6 +51,8 @@ def test_a_run_leaves_a_completed_file_draws_model_and_report(source, tmp_path):
         ({"delta": "x"}, "not name=number"),
         ({"delta": "nope=1"}, "delta names column 'nope'"),
         ({"statistic": "best"}, "statistic must be one of"),
+        ({"identifiers": "id,x,kind"}, "leaves no column"),
+        ({"delta": "kind=1"}, "which holds categories"),
     ],
 )
 def test_bad_fields_are_refused_before_anything_is_written(
@@ -59,6 +61,31 @@ def test_bad_fields_are_refused_before_anything_is_written(
     with pytest.raises(UserError, match=message):
         table.run(config(source, **fields), tmp_path / "out", overwrite=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_fit_changes_nothing(source, tmp_path):
+    text = source.read_text()
+    source.write_text(text + "60,inf,u\n")
+    (tmp_path / "there").mkdir()
+    for out in (tmp_path / "a" / "b", tmp_path / "there"):
+        with pytest.raises(UserError, match=r"infinity.*'x'"):
+            table.run(config(source), out, overwrite=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "there"]
+    source.write_text(text)
+    table.run(config(source), tmp_path / "there", overwrite=False)
+    source.write_text(text + "60,inf,u\n")
+    with pytest.raises(UserError, match="infinity"):
+        table.run(config(source), tmp_path / "there", overwrite=True)
+    assert (tmp_path / "there/draws/01.csv").is_file()
+
+
+def test_a_warning_of_the_fit_is_one_line(source, tmp_path, capsys):
+    frame = pd.read_csv(source).assign(void=np.nan)
+    frame.to_csv(source, index=False)
+    table.run(config(source), tmp_path / "out", overwrite=False)
+    lines = [x for x in capsys.readouterr().err.splitlines() if "warning" in x]
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: columns without any observed value")
 
 
 def test_no_file(tmp_path):

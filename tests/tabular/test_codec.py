@@ -130,6 +130,12 @@ def test_json_round_trip_is_exact():
     assert np.array_equal(a.context, b.context)
 
 
+def test_shares_of_booleans_are_theirs():
+    column = CategoryColumn.fit(np.array([True, False, True, True], object), 10)
+    assert column.values == (False, True)
+    np.testing.assert_array_equal(column.share, [0.25, 0.75])
+
+
 def test_unseen_category_is_mask():
     codec = TableCodec.fit(pd.DataFrame({"c": list("aabb"), "x": [1.0, 2, 3, 4]}))
     e = codec.encode(pd.DataFrame({"c": ["a", "zebra"], "x": [1.0, 2.0]}))

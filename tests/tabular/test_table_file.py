@@ -36,6 +36,8 @@ def test_parquet_round_trip(tmp_path):
     ("name", "content", "message"),
     [
         ("a.csv", b"x,y\n1,2\n3,4,5\n", "cannot be read as a table"),
+        ("a.csv", b"x,y\n1,2,3\n3,4\n", "line 2 has 3 cells, the first line 2"),
+        ("a.csv", b'x,y\n1,"2\n"\n3\n', "line 4 has 1 cells, the first line 2"),
         ("a.csv", "x,y\nä,2\n".encode("latin-1"), "not UTF-8"),
         ("a.csv", b"", "is empty"),
         ("a.csv", b"x,y\n", "has 0 rows"),
@@ -53,3 +55,15 @@ def test_bad_files_are_refused_in_one_line(tmp_path, name, content, message):
 def test_absent_file(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_table(tmp_path / "no.csv")
+
+
+def test_equal_names_and_blank_lines_of_one_column_are_kept(tmp_path):
+    for content in ("x,x,\n1,2,a\n,4,b\n", "x\n1\n\n3\n"):
+        (tmp_path / "in.csv").write_text(content)
+        file = read_table(tmp_path / "in.csv")
+        assert file.frame.isna().to_numpy().sum() == 1
+        full = file.frame.copy()
+        full.iloc[1, 0] = 7
+        file.write(tmp_path / "out.csv", full)
+        expected = content.replace("\n,", "\n7,").replace("\n\n", "\n7\n")
+        assert (tmp_path / "out.csv").read_text() == expected

@@ -1,0 +1,46 @@
+"""Frames of other libraries (polars, PyArrow) in and out, by narwhals and Arrow."""
+
+from typing import Any
+
+import narwhals as nw
+import pandas as pd
+import pyarrow as pa
+
+NULLABLE = {
+    getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name)
+    for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32",
+                 "UInt64", "string")
+} | {pa.large_string(): pd.StringDtype(), pa.bool_(): pd.BooleanDtype()}  # fmt: skip
+"""pandas' types that can be missing; whole numbers with holes stay whole in them."""
+
+
+def other_frame(X: Any) -> nw.DataFrame | None:
+    """`X` in narwhals' wrapper if it is a frame, but not one of pandas.
+
+    Raises:
+      TypeError: it is a query that has not been evaluated.
+    """
+    if isinstance(X, pd.DataFrame):
+        return None
+    found = nw.from_native(X, pass_through=True)
+    if isinstance(found, nw.LazyFrame):
+        raise TypeError("A lazy frame was passed, but its cells are needed: collect it")
+    return found if isinstance(found, nw.DataFrame) else None
+
+
+def to_pandas(frame: nw.DataFrame) -> pd.DataFrame:
+    """The same cells; null and NaN are missing. Decimals become floats."""
+    decimal = [nw.col(c).cast(nw.Float64) for c, t in frame.schema.items()
+               if t == nw.Decimal]  # fmt: skip
+    table = frame.with_columns(*decimal).to_arrow()
+    return table.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
+
+
+def from_pandas(out: pd.DataFrame, like: nw.DataFrame) -> Any:
+    """`out` in the library of `like`, and with its types where names are equal."""
+    table = pa.Table.from_pandas(out, preserve_index=False)
+    frame = nw.from_arrow(table, backend=like.implementation)
+    schema = like.schema
+    casts = [nw.col(c).cast(schema[c]) for c in frame.columns
+             if c in schema and schema[c] != frame.schema[c]]  # fmt: skip
+    return frame.with_columns(*casts).to_native()

@@ -1,0 +1,107 @@
+"""Small tables start from a linear Gaussian model of their columns."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+from ambient_jax import AmbientImputer
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.factor_fit import fit_factors
+from tests.tabular.test_imputer import QUICK, mixed
+
+
+def line(n=150, seed=0):
+    """y is x but for a noise of .2; kind says whether both are large."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    y = x + rng.normal(0, 0.2, n)
+    kind = np.where(x + rng.normal(0, 0.2, n) > 0, "high", "low")
+    return pd.DataFrame({"x": x, "y": y, "kind": kind})
+
+
+def told(factors, codec, frame):
+    """Probabilities `[N, L, V]` given what is not missing in `frame`."""
+    e = codec.encode(frame)
+    one_hot = jax.nn.one_hot(e.tokens.astype(int), codec.num_values)
+    score = jnp.asarray(e.context.reshape(*e.tokens.shape, 3)[..., 0])
+    ask = jax.jit(factors.log_probability)
+    p = np.exp(np.asarray(ask(one_hot, score)))
+    junk = jnp.where(one_hot.sum(-1) > 0, score, 9.0)  # what hidden cells hold
+    again = np.exp(np.asarray(ask(one_hot, junk)))
+    np.testing.assert_array_equal(p, again)
+    return p
+
+
+def fitted(frame):
+    codec = TableCodec.fit(frame)
+    e = codec.encode(frame)
+    return codec, fit_factors(codec, e.tokens, e.context)
+
+
+def test_nothing_visible_leaves_the_shares_and_each_sums_to_one():
+    frame = mixed()
+    codec, factors = fitted(frame)
+    p = told(factors, codec, frame)
+    np.testing.assert_allclose(p.sum(axis=-1), 1.0, atol=1e-4)
+    blank = frame.iloc[:1].mask(np.ones((1, frame.shape[1]), bool))
+    nothing = told(factors, codec, blank)[0]
+    for i, column in enumerate(codec.columns):
+        k = column.coder.size
+        np.testing.assert_allclose(nothing[i, :k], column.coder.share, atol=0.02)
+        assert (p[:, i, k:] == 0).all()
+
+
+@pytest.mark.parametrize("hidden", ["x", "y", "kind"])
+def test_what_is_visible_tells_what_is_hidden(hidden):
+    frame = line().mask(np.random.default_rng(1).random((150, 3)) < 0.3)
+    codec, factors = fitted(frame)
+    new = line(400, seed=1)
+    number = list(new).index(hidden)
+    column = codec.columns[number]
+    p = told(factors, codec, new.assign(**{hidden: None}))[:, number]
+    p = p[:, : column.coder.size].astype(float)
+    if hidden == "kind":
+        right = column.coder.decode(p.argmax(axis=1)) == new["kind"]
+        assert right.mean() > 0.85
+    else:
+        mean, sd = column.coder.moments(p)
+        assert np.sqrt(np.mean((mean - new[hidden]) ** 2)) < 0.4
+        assert sd.mean() < 0.6  # and it knows that it knows
+
+
+def test_one_visible_category_moves_a_number():
+    codec, factors = fitted(line())
+    new = pd.DataFrame({"x": [np.nan] * 2, "y": [np.nan] * 2, "kind": ["low", "high"]})
+    p = told(factors, codec, new)[:, 0].astype(float)
+    mean, _ = codec.columns[0].coder.moments(p)
+    assert mean[0] < -0.4
+    assert mean[1] > 0.4
+
+
+def test_columns_that_factors_cannot_tell_trust_them_less():
+    rng = np.random.default_rng(2)
+    luck = {f"luck{i}": rng.choice(list("pqrs"), 240) for i in range(8)}
+    frame = line(240).assign(**luck)
+    _, factors = fitted(frame.mask(rng.random(frame.shape) < 0.2))
+    assert factors.trust[:3].min() > 0.85
+    assert factors.trust[3:].max() < 0.8
+
+
+def test_a_small_table_starts_from_factors_and_a_large_one_does_not(tmp_path):
+    frame = line().mask(np.random.default_rng(1).random((150, 3)) < 0.3)
+    errors = {}
+    for rows in (151, 0):
+        recipe = dataclasses.replace(QUICK, factor_rows=rows)
+        imputer = AmbientImputer(random_state=0, recipe=recipe).fit(frame)
+        assert (imputer.model_.denoiser.factors is not None) == (rows > 0)
+        new = line(400, seed=1)
+        full = imputer.transform(new.assign(y=np.nan))
+        errors[rows] = np.abs(full["y"] - new["y"]).mean()
+        imputer.save(tmp_path / str(rows))
+        again = AmbientImputer.load(tmp_path / str(rows))
+        pd.testing.assert_frame_equal(again.transform(new.assign(y=np.nan)), full)
+    assert errors[151] < 0.35 < 0.6 < errors[0]

@@ -1,0 +1,38 @@
+"""How the settings of a fit follow the size of the table."""
+
+import numpy as np
+import pytest
+
+from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.networks.column_network import ColumnNetwork, ColumnTables
+from ambient_jax.tabular.recipe import STEPS, Recipe
+from ambient_jax.tabular.training import make_trainer
+
+
+def trainer_of(num_rows):
+    tables = ColumnTables(
+        log_share=np.zeros((2, 3)), rank=np.zeros((2, 3)), score=np.zeros((2, 3, 2))
+    )
+    data = IncompleteData(
+        tokens=np.zeros((num_rows, 2), np.uint8), shape=(2,), num_values=3,
+        context=np.zeros((num_rows, 6), np.float32),
+    )  # fmt: skip
+    return make_trainer(ColumnNetwork(tables=tables), data, Recipe(), seed=0)
+
+
+@pytest.mark.parametrize(("num_rows", "all_of_them"), [(500, True), (10**6, False)])
+def test_an_estep_draws_no_more_rows_than_training_can_use(num_rows, all_of_them):
+    trainer = trainer_of(num_rows)
+    trained = trainer.plan.steps_per_round * trainer.plan.batch_size
+    drawn = trainer.estep.rows * num_rows
+    assert (drawn == num_rows) is all_of_them
+    assert drawn <= min(num_rows, 2 * trained) + 1
+    assert drawn >= min(num_rows, trained)
+
+
+def test_steps_lie_in_their_limits_until_a_pass_takes_more():
+    recipe = Recipe()
+    assert recipe.steps(50) == STEPS[0]
+    assert STEPS[0] < recipe.steps(3000) < STEPS[1]
+    assert recipe.steps(20_000) == STEPS[1]
+    assert recipe.steps(5_000_000) == round(5_000_000 / recipe.batch_size)
