@@ -52,7 +52,8 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
         draws = imputer.sample_imputations(learned, m=c.draws) if c.draws else []
     except (ValueError, TypeError) as error:
         for folder in made:
-            folder.rmdir()
+            if not any(folder.iterdir()):  # it holds the fit, if that was not refused
+                folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
     for warning in told:
         if issubclass(warning.category, UserWarning):

@@ -79,6 +79,18 @@ def test_a_refused_fit_changes_nothing(source, tmp_path):
     assert (tmp_path / "there/draws/01.csv").is_file()
 
 
+def test_a_shift_that_is_refused_after_the_fit_keeps_the_fit(source, tmp_path):
+    frame = pd.read_csv(source)
+    frame["whole"] = pd.array([3, None, 5] * 20, "Int64")
+    frame.to_csv(source, index=False)
+    out = tmp_path / "out"
+    with pytest.raises(UserError, match="whole"):
+        table.run(config(source, delta="whole=1e30"), out, overwrite=False)
+    assert [path.name for path in out.iterdir()] == ["unfinished"]
+    table.run(config(source, delta="whole=2"), out, overwrite=False)
+    assert (out / "completed.csv").is_file()
+
+
 def test_a_warning_of_the_fit_is_one_line(source, tmp_path, capsys):
     frame = pd.read_csv(source).assign(void=np.nan)
     frame.to_csv(source, index=False)
