@@ -102,11 +102,9 @@ def default_objective(length: int, steps_per_round: int) -> Objective:
 def default_estep(rounds: int, missing_share: float) -> EStep:
     """The E-steps of `configs/em_consistency.py:digits` in a run of so many rounds."""
     start, final = start_and_end(missing_share)
-    first = round(start * rounds)
-    return EStep(
-        first_round=first, first=Sampler(num_reveals=40),
-        sampler=Sampler(num_reveals=12), temperature=0.6, final_temperature=final,
-        warming_rounds=max(1, rounds - 1 - first),
+    return EStep.over(
+        rounds, start, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12),
+        temperature=0.6, final_temperature=final,
     )  # fmt: skip
 
 

@@ -13,10 +13,11 @@ import dataclasses
 import jax
 import numpy as np
 
+from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import mean
 from ambient_jax.experiment.setup import Setup
-from ambient_jax.training.estep import Completer, EStep
+from ambient_jax.training.estep import Completer
 from ambient_jax.types import Params
 from benchmarks import finished
 
@@ -33,38 +34,34 @@ def main() -> None:
 
 def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
     """Prints a line per round: NLL of warm and of fresh completions, and their cost."""
-    settings = dataclasses.replace(
+    warm = dataclasses.replace(
         made.trainer.estep, first_round=0, rows=1.0, temperature=1.0,
         warming_rounds=None,
     )  # fmt: skip
-    data = dataclasses.replace(
-        made.dataset.train, tokens=made.dataset.train.tokens[:rows]
-    )
-    compiled = made.suite.compiled
-
-    def drawn(estep: EStep, completions: np.ndarray, round_: int) -> np.ndarray:
-        completer = Completer(
-            compiled.denoiser, data, estep, made.mesh, compiled.batch_size, 1
+    chains = {
+        "warm": warm,
+        "fresh": dataclasses.replace(warm, fraction=1.0, sampler=warm.first),
+    }
+    train, compiled = made.dataset.train, made.suite.compiled
+    data = dataclasses.replace(train, tokens=train.tokens[:rows])
+    completers, drawn = {}, {}
+    for name, settings in chains.items():
+        completers[name] = Completer(
+            compiled.denoiser, data, settings, made.mesh, compiled.batch_size, seed=1
         )
-        list(completer.run(params, completions, round_))
-        return completions
-
-    warm = drawn(settings, data.tokens.copy(), 0)
-    print(f"forwards a round: warm {cost(settings, warm=True)}, "
-          f"fresh {cost(settings, warm=False)}")  # fmt: skip
-    print(f"{'round':>5} {'warm':>15} {'fresh':>15}")
+        drawn[name] = data.tokens.copy()
+        print(f"forwards a round, {name}: {forwards(settings.sampler)}")
+    print(f"{'round':>5} " + " ".join(f"{name:>15}" for name in chains))
     for round_ in range(rounds + 1):
-        if round_:
-            warm = drawn(settings, warm, round_)
-        again = dataclasses.replace(settings, first_round=round_)
-        fresh = drawn(again, data.tokens.copy(), round_)
-        texts = [nats(compiled, params, x, round_) for x in (warm, fresh)]
-        print(f"{round_:>5} {texts[0]:>15} {texts[1]:>15}", flush=True)
+        texts = []
+        for name, completer in completers.items():
+            list(completer.run(params, drawn[name], round_))
+            texts.append(nats(compiled, params, drawn[name], round_))
+        print(f"{round_:>5} " + " ".join(f"{text:>15}" for text in texts), flush=True)
 
 
-def cost(settings: EStep, warm: bool) -> int:
-    """Forward passes of one refresh."""
-    sampler = settings.sampler if warm else settings.first
+def forwards(sampler: Sampler) -> int:
+    """Forward passes of one draw."""
     return sampler.num_reveals + sampler.corrector_sweeps
 
 

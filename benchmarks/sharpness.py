@@ -12,7 +12,9 @@ import argparse
 
 import jax
 import numpy as np
+from jaxtyping import Array, Float, Int
 
+from ambient_jax.diffusion.losses import cross_entropy
 from benchmarks import finished
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(1.6), 57))
@@ -35,21 +37,18 @@ def main() -> None:
         hidden = rng.random(x.shape) < share
         z = np.where(hidden, held_out.mask, x).astype(x.dtype)
         logits = compiled.logits(params, jax.random.key(0), z)[hidden]
-        nats = nats_by_temperature(logits, x[hidden]) * x.shape[1]
-        best = int(nats.argmin())
-        own = nats_by_temperature(logits, x[hidden], (1.0,))[0] * x.shape[1]
+        own, *nats = (x.shape[1] * mean_nats(logits, x[hidden], temperature)
+                      for temperature in (1.0, *TEMPERATURES))  # fmt: skip
+        best = int(np.argmin(nats))
         print(f"{share:7.2f} {own:7.2f} {TEMPERATURES[best]:7.2f} {nats[best]:10.2f}")
 
 
-def nats_by_temperature(logits: np.ndarray, values: np.ndarray, temperatures=None):
-    """Mean nats of the values of cells `[M]` under `logits / T`, for each T."""
-    found = []
-    for temperature in TEMPERATURES if temperatures is None else temperatures:
-        scaled = logits / temperature
-        top = scaled.max(axis=-1, keepdims=True)
-        total = np.log(np.exp(scaled - top).sum(axis=-1)) + top[:, 0]
-        found.append(np.mean(total - scaled[np.arange(len(values)), values]))
-    return np.array(found)
+@jax.jit
+def mean_nats(
+    logits: Float[Array, "M V"], values: Int[Array, " M"], temperature: float
+) -> Float[Array, ""]:
+    """Mean nats of the values of cells under `logits / temperature`."""
+    return cross_entropy(logits / temperature, values).mean()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from ambient_jax.experiment.config import Config
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
-from ambient_jax.training.estep import EStep, start_and_end
+from ambient_jax.training.estep import EStep, round_at, start_and_end
 from ambient_jax.training.objective import Objective
 from ambient_jax.training.step import make_optimizer
 from ambient_jax.types import Denoiser
@@ -89,7 +89,7 @@ def objective(config: Config, length: int, first_round: int | None) -> Objective
     c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
     start = first_round
     if hard.start is not None:
-        start = _round_at(config, "consistency.start", hard.start)
+        start = round_at(_share("consistency.start", hard.start), config.train.rounds)
     for name, options in (
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
@@ -115,25 +115,25 @@ def objective(config: Config, length: int, first_round: int | None) -> Objective
 
 def estep(config: Config, missing_share: float) -> EStep:
     """The E-step of `config.em`; `missing_share` is that of the training cells."""
-    c, first = config.em, None
+    c = config.em
     start, final = start_and_end(missing_share)
-    if c.on:
-        start = start if c.start is None else c.start
-        first = _round_at(config, "em.start", start)
+    if not c.on:
+        start = None
+    elif c.start is not None:
+        start = _share("em.start", c.start)
     refresh = construct(
         "em", Sampler,
         num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
         corrector_fraction=c.corrector_fraction,
     )  # fmt: skip
     return construct(
-        "em", EStep,
-        first_round=first, first=construct(
+        "em", EStep.over,
+        rounds=config.train.rounds, start=start, first=construct(
             "em", Sampler, num_reveals=c.first_reveals
         ),
         fraction=c.fraction, rows=c.rows, sampler=refresh, use_ema=c.use_ema,
-        temperature=c.temperature, 
+        temperature=c.temperature,
         final_temperature=final if c.final_temperature is None else c.final_temperature,
-        warming_rounds=max(1, config.train.rounds - 1 - (first or 0)),
     )  # fmt: skip
 
 
@@ -199,12 +199,11 @@ def construct(section: str, maker: Callable[..., T], **fields: Any) -> T:
         raise UserError(f"config.{section}: {error}") from error
 
 
-def _round_at(config: Config, field: str, start: float) -> int:
-    """The round that `start`, a share of the run, falls on."""
-    if not 0 <= start < 1:
-        raise UserError(f"config.{field} must lie in [0, 1), got {start}")
-    last = max(config.train.rounds - 1, 0)
-    return min(round(start * config.train.rounds), last)
+def _share(field: str, value: float) -> float:
+    """`value`, a share of the run that leaves some of it."""
+    if not 0 <= value < 1:
+        raise UserError(f"config.{field} must lie in [0, 1), got {value}")
+    return value
 
 
 def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:

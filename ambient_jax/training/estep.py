@@ -26,6 +26,11 @@ def start_and_end(missing_share: float) -> tuple[float, float]:
     return 1 / 4 - sparse / 12, round(1.0 - 0.3 * sparse, 2)
 
 
+def round_at(start: float, rounds: int) -> int:
+    """The round of a run that `start`, a share of its rounds in [0, 1), falls on."""
+    return min(round(start * rounds), max(rounds - 1, 0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class EStep:
     """Settings of the E-step.
@@ -68,6 +73,17 @@ class EStep:
             raise ValueError("fraction and rows must lie in (0, 1]")
         if self.first_round is not None and self.first_round < 0:
             raise ValueError(f"first_round must not be below 0, got {self.first_round}")
+
+    @classmethod
+    def over(cls, rounds: int, start: float | None, **settings) -> "EStep":
+        """E-steps of a run of `rounds` rounds, the last at the final temperature.
+
+        Args:
+          start: share of the run before the first one, in [0, 1); None: there is none.
+        """
+        first = None if start is None else round_at(start, rounds)
+        warming = max(1, rounds - 1 - (first or 0))
+        return cls(first_round=first, warming_rounds=warming, **settings)
 
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""
