@@ -20,7 +20,7 @@ from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.step import make_optimizer
+from ambient_jax.training.optimizer import orthogonal
 from ambient_jax.types import Denoiser
 
 
@@ -120,7 +120,7 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
         rounds=s.rounds, steps_per_round=s.steps_per_round, batch_size=batch,
         estep_batch_size=2 * batch, ema_decay=0.995, seed=s.seed,
     )  # fmt: skip
-    optimizer = make_optimizer(
+    optimizer = orthogonal(
         learning_rate=s.learning_rate, warmup_steps=100,
         total_steps=s.rounds * s.steps_per_round, weight_decay=0.01, clip_norm=1.0,
     )  # fmt: skip

@@ -106,6 +106,7 @@ def _em() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
     c = ConfigDict()
+    c.name = "muon"  # muon (of the kernels; adamw of the rest), adamw (of all)
     c.learning_rate = 1e-3  # peak; warm-up, then cosine
     c.warmup_steps = 200
     c.weight_decay = 0.01

@@ -31,7 +31,7 @@ from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
 from ambient_jax.training.estep import EStep, round_at, start_and_end
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.step import make_optimizer
+from ambient_jax.training.optimizer import OPTIMIZERS
 from ambient_jax.types import Denoiser
 
 T = TypeVar("T")
@@ -149,10 +149,10 @@ def plan(config: Config) -> Plan:
 
 
 def optimizer(config: Config) -> optax.GradientTransformation:
-    """AdamW and its learning rate over the whole run."""
+    """The optimizer and its learning rate over the whole run."""
     c = config.optimizer
     return construct(
-        "optimizer", make_optimizer,
+        "optimizer", choose("optimizer.name", OPTIMIZERS, c.name),
         learning_rate=c.learning_rate, warmup_steps=c.warmup_steps,
         total_steps=config.train.rounds * config.train.steps_per_round,
         weight_decay=c.weight_decay, clip_norm=c.clip_norm,

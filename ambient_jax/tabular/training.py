@@ -26,7 +26,7 @@ from ambient_jax.training.estep import EStep
 from ambient_jax.training.hiding import QueryHiding
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.step import make_optimizer
+from ambient_jax.training.optimizer import adamw
 from ambient_jax.types import Params
 
 SMALL_BATCH = 32
@@ -157,7 +157,7 @@ def make_trainer(
     if first >= rounds:  # also where a fit is too short for two rounds
         first = None
     objective = _objective(recipe, (first or 0) * per_round, per_round, network.length)
-    optimizer = make_optimizer(
+    optimizer = adamw(
         learning_rate=recipe.rate(len(data)), warmup_steps=100,
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,

@@ -17,27 +17,6 @@ Metrics = dict[str, Float[Array, ""]]
 TrainStep = Callable[[TrainState, Batch, RootKey], tuple[TrainState, Metrics]]
 
 
-def make_optimizer(
-    *, learning_rate: float, warmup_steps: int, total_steps: int, weight_decay: float,
-    clip_norm: float,
-) -> optax.GradientTransformation:  # fmt: skip
-    """AdamW with global-norm clipping and a warm-up / cosine learning rate."""
-    if learning_rate <= 0 or clip_norm <= 0 or min(warmup_steps, weight_decay) < 0:
-        raise ValueError(
-            "learning_rate and clip_norm must be above 0, warmup_steps and "
-            f"weight_decay not below it; got {learning_rate}, {clip_norm}, "
-            f"{warmup_steps}, {weight_decay}"
-        )
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, min(warmup_steps, total_steps // 2), max(total_steps, 1),
-        end_value=0.02 * learning_rate,
-    )  # fmt: skip
-    return optax.chain(
-        optax.clip_by_global_norm(clip_norm),
-        optax.adamw(rate, b2=0.99, weight_decay=weight_decay),
-    )
-
-
 def train_step(
     state: TrainState,
     batch: Batch,

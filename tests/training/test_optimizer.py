@@ -1,0 +1,70 @@
+"""Muon moves kernels along orthogonal matrices and leaves the rest to AdamW."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from optax.contrib import MuonDimensionNumbers
+
+from ambient_jax.networks.transformer import Transformer
+from ambient_jax.networks.unet import UNet
+from ambient_jax.training.optimizer import OPTIMIZERS, matrices
+
+SETTINGS = dict(
+    learning_rate=0.01, warmup_steps=0, total_steps=10, weight_decay=0.0, clip_norm=1e9
+)
+
+
+def updates(name, params, grads):
+    optimizer = OPTIMIZERS[name](**SETTINGS)
+    return optimizer.update(grads, optimizer.init(params), params)[0]
+
+
+@pytest.fixture(scope="module")
+def unet():
+    return UNet(shape=(6, 6), num_values=2, widths=(8, 16)).init(jax.random.key(0))
+
+
+def test_a_kernel_moves_by_an_orthogonal_matrix_of_adams_size():
+    """All singular values of the step are about equal, whatever the gradient's are."""
+    u, _, v = np.linalg.svd(np.random.default_rng(0).normal(size=(4 * 12, 16)), False)
+    steep = (u * np.logspace(0, -2, 16)) @ v
+    grads = {"conv": {"kernel": jnp.asarray(steep.reshape(2, 2, 12, 16))}}
+    params = jax.tree.map(jnp.zeros_like, grads)
+    step = np.asarray(updates("muon", params, grads)["conv"]["kernel"]).reshape(48, 16)
+    size = np.linalg.svd(step, compute_uv=False)
+    assert size.max() < 2.0 * size.min()
+    assert 0.5 * 0.2 * 0.01 < np.sqrt(np.mean(step**2)) < 2 * 0.2 * 0.01
+    plain = updates("adamw", params, grads)["conv"]["kernel"]
+    size = np.linalg.svd(np.asarray(plain).reshape(48, 16), compute_uv=False)
+    assert size.max() > 2.0 * size.min()  # what sets the two apart
+
+
+def by_name(tree, **kwargs):
+    pairs = jax.tree_util.tree_flatten_with_path(tree, **kwargs)[0]
+    return {jax.tree_util.keystr(path): value for path, value in pairs}
+
+
+def test_what_is_not_a_kernel_moves_as_with_adamw(unet):
+    """Apart from the weight decay, which is zero here; by another formula of Adam."""
+    key = jax.random.key(1)
+    grads = jax.tree.map(lambda p: jax.random.normal(key, p.shape), unet)
+    mine, plain = (by_name(updates(name, unet, grads)) for name in ("muon", "adamw"))
+    moved = by_name(matrices(unet))
+    assert moved
+    for name in plain:
+        same = np.allclose(mine[name], plain[name], rtol=1e-3, atol=1e-6)
+        assert same == (not any(name in kernel for kernel in moved)), name
+
+
+def test_axes_of_every_kernel():
+    network = Transformer(length=5, num_values=3, width=16, depth=1, num_heads=2)
+    axes = by_name(
+        matrices(network.init(jax.random.key(0))),
+        is_leaf=lambda x: isinstance(x, MuonDimensionNumbers),
+    )
+    found = {(v.reduction_axis, v.output_axis) for k, v in axes.items() if "query" in k}
+    assert found == {((0,), (1, 2))}
+    found = {(v.reduction_axis, v.output_axis) for k, v in axes.items() if "'out'" in k}
+    assert found == {((0, 1), (2,))}
+    assert all("kernel" in name for name in axes)
