@@ -95,7 +95,7 @@ def default_objective(length: int, steps_per_round: int) -> Objective:
     return Objective(
         t_min=1.0 / length,
         consistency=Consistency(teacher="ema", gap=0.3, rows="natural"),
-        consistency_weight=1.0, consistency_ramp=steps_per_round,
+        consistency_weight=0.3, consistency_ramp=steps_per_round,
     )  # fmt: skip
 
 
