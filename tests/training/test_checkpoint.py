@@ -50,7 +50,7 @@ def test_each_file_torn_or_gone_in_turn(saved, start, tmp_path, caplog):
     skipped = []
     files = [p.relative_to(saved) for p in (saved / "1").rglob("*") if p.is_file()]
     for file in files:
-        for share in (0.5, 0.0, None):
+        for share in (0.5, None):
             path = copied(saved, tmp_path) / file
             content = path.read_bytes()
             path.unlink()
