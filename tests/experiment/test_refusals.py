@@ -19,8 +19,8 @@ CONFIGS = {
     "def get_config(_=0):\n    return undefined": ":2: NameError: name 'undefined' is",
     "def get_config(_=0):\n    return 1 / 0": ":2: ZeroDivisionError: division by zero",
     "def get_config(_=0):\n    return (": ":2: '(' was never closed",
-    "def get_config(_=0):\n    pass": "get_config returned None, not a ConfigDict",
-    "def get_config(_=0):\n    return 3": "get_config returned 3, not a ConfigDict",
+    "def get_config(_=0):\n    pass": "return a config with a name, not NoneType",
+    "def get_config(_=0):\n    return 3": "return a config with a name, not int",
 }
 
 
