@@ -11,7 +11,7 @@ import pytest
 
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MCAR
-from ambient_jax.data.npz import whole_numbers
+from ambient_jax.data.npz import read_npz, whole_numbers
 from ambient_jax.data.pictures import area_average
 from ambient_jax.data.tokenizer import Levels, Stochastic, Threshold
 from ambient_jax.errors import UserError
@@ -245,6 +245,13 @@ def test_broken_files_say_what_is_wrong_in_one_line(tmp_path):
         with pytest.raises(UserError, match=message) as caught:
             load(path)
         assert "\n" not in str(caught.value), path
+
+
+def test_rows_to_complete_may_be_unobserved_in_every_cell(tmp_path):
+    path = save(tmp_path / "a.npz", x=np.full((3, 5), -1))
+    assert (read_npz(path).x == -1).all()
+    with pytest.raises(UserError, match="nothing is observed in the rows to train on"):
+        load(path)
 
 
 def test_rows_that_differ_in_length_are_no_array():
