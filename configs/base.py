@@ -108,8 +108,8 @@ def _optimizer() -> ConfigDict:
     c = ConfigDict()
     c.name = "muon"  # muon (of the kernels; adamw of the rest), adamw (of all)
     c.learning_rate = 1e-3  # peak; warm-up, then cosine
-    c.warmup_steps = 200
-    c.weight_decay = 0.01
+    c.warmup_steps = 200  # steps over which the learning rate rises to its peak
+    c.weight_decay = 0.01  # share of a weight taken off per step, times the rate
     c.clip_norm = 1.0  # of the whole gradient
     c.ema_decay = 0.999  # of the averaged parameters; 0: no average
     return c
@@ -119,7 +119,7 @@ def _train() -> ConfigDict:
     c = ConfigDict()
     c.rounds = 60  # E-step / M-step pairs, the warm start included
     c.steps_per_round = 469  # steps of one M-step
-    c.batch_size = 128
+    c.batch_size = 128  # rows of one train step, over all devices
     c.estep_batch_size = 512  # rows per call of E-step, sampling and evaluation
     c.log_every = 50  # steps between two lines of metrics.csv
     return c
@@ -128,8 +128,8 @@ def _train() -> ConfigDict:
 def _sampler() -> ConfigDict:
     c = ConfigDict()
     c.reveals = 64  # of samples and test completions
-    c.corrector_sweeps = 16
-    c.corrector_fraction = 0.1
+    c.corrector_sweeps = 16  # sweeps after the last reveal
+    c.corrector_fraction = 0.1  # share of the drawn cells redrawn per sweep
     return c
 
 
