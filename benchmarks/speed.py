@@ -235,7 +235,10 @@ def estep_rows(bench: Bench, repeats: int) -> None:
 
 
 def traffic(bench: Bench) -> None:
-    """Bytes from host to device; between the edges a transfer guard forbids any."""
+    """Bytes of each batch from host to device, by its arrays' sizes.
+
+    Between the edges there are none: `Trainer` and `RowMap` run under a transfer guard.
+    """
     step = sum(leaf.nbytes for leaf in jax.tree.leaves(bench.batch))
     estep = 2 * bench.estep_batch_size * bench.data.tokens.shape[1]
     estep += 4 * bench.estep_batch_size
