@@ -3,7 +3,10 @@
 python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
 """
 
+import logging
 import sys
+import traceback
+from pathlib import Path
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -34,30 +37,47 @@ flags.DEFINE_enum(
     "statistic", "draws", ["draws", "mean"],
     "impute: posterior draws, or the posterior mean in one pass.",
 )  # fmt: skip
-flags.DEFINE_integer("seed", 0, "sample, impute: seed of the draws.")
+flags.DEFINE_integer(
+    "seed", 0, "sample, impute: seed of the draws.",
+    lower_bound=0, upper_bound=2**32 - 1,
+)  # fmt: skip
 flags.DEFINE_boolean(
     "overwrite", False, "sample, impute, tables: replace what is there."
 )
 flags.DEFINE_list(
     "compare", None, "Folders of finished runs, to put beside each other in --output."
 )
-MISTAKES = (AttributeError, KeyError, OSError, SyntaxError, TypeError, ValueError)
 
 
 def parse(argv: list[str]) -> list[str]:
     """Parses the flags; a mistake in them is a `UserError` of one line."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         rest = FLAGS(argv)
-        _ = FLAGS.config and FLAGS.config.name  # an absent file fails when it is read
+        if FLAGS["config"].present and not hasattr(FLAGS.config, "name"):
+            kind = type(FLAGS.config).__name__  # an absent file fails when it is read
+            raise ValueError(f"get_config must return a config with a name, not {kind}")
         if rest[1:]:
             raise ValueError(f"{' '.join(rest[1:])!r} is no flag")
         return rest
-    except (flags.Error, *MISTAKES) as error:
+    except UserError:
+        raise
+    except Exception as error:  # a config file is code, which may raise anything
         text = error.args[0] if error.args else error
         if isinstance(text, KeyError):
             text = f"the config has no field {text.args[0]}"
         line = " ".join(str(text).replace("\\'", "'").split())
-        raise UserError(f"{line} (see --help)") from error
+        raise UserError(f"{_in_config(error)}{line} (see --help)") from error
+
+
+def _in_config(error: Exception) -> str:
+    """Where a config file went wrong, as a prefix; nothing for wrong flags."""
+    if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():
+        return f"{error.filename}:{error.lineno}: "
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.name in ("get_config", "<module>") and frame.filename != __file__:
+            return f"{frame.filename}:{frame.lineno}: {type(error).__name__}: "
+    return ""
 
 
 def main(argv: list[str]) -> None:

@@ -7,10 +7,11 @@ import numpy as np
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
-from ambient_jax.data.npz import check_arrays
+from ambient_jax.data.npz import check_arrays, whole_numbers
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
 from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.errors import UserError
 from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
@@ -51,9 +52,12 @@ def load_data(
             source, missingness=missingness, tokenizer=tokenizer or Threshold(),
             seed=seed, **sizes,
         )  # fmt: skip
-    arrays = {"x": np.asarray(source)}
+    for name in ("side", "dir"):
+        if sizes.pop(name, None) is not None:
+            raise UserError(f"{name} applies to pictures by name, not to an array")
+    arrays = {"x": whole_numbers("array: `x`", source)}
     if x_test is not None:
-        arrays["x_test"] = np.asarray(x_test)
+        arrays["x_test"] = whole_numbers("array: `x_test`", x_test)
     rows = check_arrays(arrays, "array")
     return from_rows(rows, "array", missingness=missingness, seed=seed, **sizes)
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from ambient_jax.data.npz import whole_numbers
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.errors import UserError
 from ambient_jax.evaluation.compiled import Compiled
@@ -40,6 +41,7 @@ class Model:
 
     def sample(self, num: int, *, seed: int = 0) -> np.ndarray:
         """`num` new rows `[num, *shape]` from the model."""
+        _at_least_one(num=num)
         z = np.full((num, self.denoiser.length), self.denoiser.num_values)
         key = keys.derive(seed, keys.Purpose.SAMPLE)
         return self._shaped(self._compiled.draw(self.params, key, z.astype(np.int32)))
@@ -51,6 +53,7 @@ class Model:
 
         Each is a draw from the joint posterior of all missing cells of a row.
         """
+        _at_least_one(num_draws=num_draws)
         z = self.tokens(rows)
         for number in range(num_draws):
             key = keys.derive(seed, keys.Purpose.IMPUTE, number)
@@ -78,6 +81,7 @@ class Model:
         Missing cells are marginalised: they stay masked, at no cost. The noise of the
         estimate falls with `draws`, each of which costs ten forward passes.
         """
+        _at_least_one(draws=draws)
         z = self.tokens(rows)
         key = keys.derive(seed, keys.Purpose.EVALUATION)
         observed = z < self.denoiser.num_values
@@ -91,20 +95,19 @@ class Model:
         """`rows` as `[N, L]` int32 tokens with MASK for -1.
 
         Raises:
-          UserError: another shape, values outside -1..V-1, or not whole numbers.
+          UserError: no rows, another shape, values outside -1..V-1, or not whole
+            numbers.
         """
-        rows = np.asarray(rows)
+        rows = whole_numbers("rows", rows)
         values = self.denoiser.num_values
         if rows.ndim < 2 or rows.shape[1:] not in (self.shape, (self.denoiser.length,)):
             raise UserError(
                 f"rows have shape {rows.shape}; this model needs [N, "
                 f"{', '.join(map(str, self.shape))}]"
             )
-        if not np.array_equal(rows, np.round(rows)):
-            raise UserError(
-                "rows must hold whole numbers: tokens, and -1 where unknown"
-            )
-        if rows.size and not (rows.min() >= -1 and rows.max() < values):
+        if len(rows) == 0:
+            raise UserError("there are no rows; give at least one")
+        if not (rows.min() >= -1 and rows.max() < values):
             raise UserError(
                 f"values must lie in 0..{values - 1} (-1 where unknown); found "
                 f"{rows.min()}..{rows.max()}"
@@ -118,3 +121,9 @@ class Model:
     @cached_property
     def _compiled(self) -> Compiled:
         return Compiled(self.denoiser, self.mesh, self.batch_size, self.sampler)
+
+
+def _at_least_one(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise UserError(f"{name} must be at least 1, got {count}")

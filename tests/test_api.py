@@ -82,3 +82,24 @@ def test_rows_that_do_not_fit_the_model_are_refused(model):
         aj.impute(model, np.zeros((1, 5), int))
     with pytest.raises(aj.UserError, match=r"values must lie in 0\.\.1"):
         aj.impute(model, np.full((1, 6), 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: aj.impute(m, np.zeros((0, 6), int)), "no rows"),
+        (lambda m: aj.score(m, np.zeros((0, 6), int)), "no rows"),
+        (lambda m: aj.impute(m, np.full((1, 6), "a")), "whole numbers"),
+        (lambda m: aj.score(m, np.full((1, 6), None)), "type object"),
+        (lambda m: aj.impute(m, np.full((1, 6), 0.5)), "fractions"),
+        (lambda m: aj.impute(m, np.full((1, 6), 1), num_draws=0), "at least 1, got 0"),
+        (lambda m: aj.sample(m, 0), "num must be at least 1, got 0"),
+        (lambda m: aj.sample(m, 1, seed=2**40), "seed 1099511627776 lies outside"),
+        (lambda m: aj.sample(m, 1, seed=-1), "seed -1 lies outside"),
+        (lambda m: aj.load_data(np.zeros((9, 6), int), side=4), "not to an array"),
+        (lambda m: aj.load_data(np.full((9, 6), "a")), "whole numbers"),
+    ],
+)
+def test_what_cannot_be_used_is_a_user_error(model, call, message):
+    with pytest.raises(aj.UserError, match=message):
+        call(model)

@@ -45,6 +45,18 @@ class _Rated:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Caused(_Rated):
+    strength: float = 2.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not abs(self.strength) <= 1000:
+            raise ValueError(
+                f"strength must lie in -1000..1000 (logits), got {self.strength}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class MCAR(_Rated):
     """Missing completely at random: each cell alone, with chance `rate`."""
 
@@ -53,15 +65,13 @@ class MCAR(_Rated):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MAR(_Rated):
+class MAR(_Caused):
     """Missing at random: a row's chance depends on its always-observed anchor cells.
 
     One cell in ten (at least one, the same in all rows) is an anchor. The log-odds that
     another cell is missing grow by `strength` per standard deviation of the anchors'
     mean value.
     """
-
-    strength: float = 2.0
 
     def __call__(self, x, num_values, rng):
         flat = x.reshape(len(x), -1)
@@ -80,13 +90,11 @@ class MAR(_Rated):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MNAR(_Rated):
+class MNAR(_Caused):
     """Missing not at random: the value itself changes its chance to be missing.
 
     The log-odds grow by `strength` from the smallest value to the largest.
     """
-
-    strength: float = 2.0
 
     def __call__(self, x, num_values, rng):
         level = x / max(num_values - 1, 1)

@@ -4,12 +4,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ambient_jax.errors import UserError
 
 MAX_VALUES = 4096
+MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,7 @@ class Rows:
     Attributes:
       x: rows to learn from, or to complete.
       x_test: rows to judge by, or None.
-      y, y_test: labels, or None.
+      y, y_test: labels 0..C-1, or None.
       num_values: V, stated by the file or the largest value + 1.
     """
 
@@ -56,10 +58,6 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
             f"{path} has no array `x` (it holds {held}); save rows as x=..."
         )
     x = _tokens(path, "x", arrays["x"], arrays.get("observed"))
-    if not (x >= 0).any():
-        raise UserError(
-            f"{path}: nothing is observed in `x`; there is nothing to learn"
-        )
     x_test = None
     if "x_test" in arrays:
         x_test = _tokens(path, "x_test", arrays["x_test"], arrays.get("observed_test"))
@@ -68,13 +66,39 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
                 f"{path}: rows of `x_test` have shape {x_test.shape[1:]}, of `x` "
                 f"{x.shape[1:]}; they must agree"
             )
-    return Rows(
-        x=x,
-        x_test=x_test,
-        y=_labels(path, arrays, "y", x),
-        y_test=_labels(path, arrays, "y_test", x_test),
-        num_values=_num_values(path, arrays, x, x_test),
+    y, y_test = _classes(
+        path, _labels(path, arrays, "y", x), _labels(path, arrays, "y_test", x_test)
     )
+    values = _num_values(path, arrays, x, x_test)
+    return Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=values)
+
+
+def whole_numbers(where: str, x: Any) -> np.ndarray:
+    """`x` as int64; `where` begins the messages.
+
+    Raises:
+      UserError: other things than whole numbers, or ones out of all proportion.
+    """
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise UserError(f"{where} is no array: its rows differ in length") from error
+    if x.dtype.kind not in "iubf":
+        raise UserError(f"{where} has type {x.dtype}; it must hold whole numbers")
+    if x.dtype.kind == "f":
+        if np.isnan(x).any():
+            raise UserError(f"{where} holds NaN; write missing cells as -1")
+        if not np.array_equal(x, np.round(x)):
+            raise UserError(
+                f"{where} holds fractions; tokens are whole numbers 0..V-1, so bin the "
+                "values first (for grey levels in [0, 1]: np.rint(x * (V - 1)))"
+            )
+    for extreme in (x.max(initial=0), x.min(initial=0)):
+        if abs(float(extreme)) >= 2**62:
+            raise UserError(
+                f"{where} holds {extreme}; whole numbers below {MAX_VALUES} are needed"
+            )
+    return x.astype(np.int64)
 
 
 def _open(path: Path) -> dict[str, np.ndarray]:
@@ -102,21 +126,11 @@ def _tokens(
 ) -> np.ndarray:
     """`x` as int64 with -1 where unknown."""
     where = f"{path}: `{name}`"
+    x = whole_numbers(where, x)
     if x.ndim not in (2, 3) or 0 in x.shape[1:]:
         raise UserError(f"{where} has shape {x.shape}; it must be [N, H, W] or [N, L]")
     if len(x) == 0:
         raise UserError(f"{where} holds no rows")
-    if x.dtype.kind == "f":
-        if np.isnan(x).any():
-            raise UserError(f"{where} holds NaN; write missing cells as -1")
-        if not np.array_equal(x, np.round(x)):
-            raise UserError(
-                f"{where} holds fractions; tokens are whole numbers 0..V-1, so bin the "
-                "values first (for grey levels in [0, 1]: np.rint(x * (V - 1)))"
-            )
-    elif x.dtype.kind not in "iub":
-        raise UserError(f"{where} has type {x.dtype}; it must hold whole numbers")
-    x = x.astype(np.int64)
     if x.min() < -1:
         raise UserError(
             f"{where} holds {x.min()}; values are 0..V-1, and -1 if missing"
@@ -139,13 +153,36 @@ def _hide(where: str, x: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return np.where(observed, x, -1)
 
 
-def _labels(path: str, arrays: Mapping, name: str, rows: np.ndarray | None):
+def _labels(
+    path: str, arrays: Mapping, name: str, rows: np.ndarray | None
+) -> np.ndarray | None:
     if name not in arrays or rows is None:
         return None
     labels = arrays[name]
     if labels.shape != (len(rows),) or labels.dtype.kind not in "iu":
         raise UserError(f"{path}: `{name}` must hold one integer per row")
+    labels = whole_numbers(f"{path}: `{name}`", labels)
+    if labels.min() < 0:
+        raise UserError(
+            f"{path}: `{name}` holds {labels.min()}; a label is 0 or larger, and there "
+            f"is one for every row, so leave `{name}` out where some are not known"
+        )
     return labels
+
+
+def _classes(
+    path: str, y: np.ndarray | None, y_test: np.ndarray | None
+) -> list[np.ndarray | None]:
+    """Labels numbered 0..C-1 in their order, alike in both."""
+    given = [labels for labels in (y, y_test) if labels is not None]
+    names = np.unique(np.concatenate(given)) if given else np.empty(0)
+    if len(names) > MAX_CLASSES:
+        raise UserError(
+            f"{path}: `y` holds {len(names)} different labels; at most {MAX_CLASSES} "
+            "are supported, so merge some or leave `y` out"
+        )
+    return [None if each is None else np.searchsorted(names, each)
+            for each in (y, y_test)]  # fmt: skip
 
 
 def _num_values(
@@ -159,9 +196,13 @@ def _num_values(
         values = int(stated)
     else:
         raise UserError(f"{path}: `num_values` must be one integer")
+    if values < 2:
+        raise UserError(f"{path}: `num_values` is {values}; it must be at least 2")
     if largest >= values:
-        raise UserError(f"{path}: value {largest} lies outside 0..{values - 1}")
-    if not 2 <= values <= MAX_VALUES:
+        raise UserError(
+            f"{path}: value {largest} lies outside 0..{values - 1} (`num_values`)"
+        )
+    if values > MAX_VALUES:
         raise UserError(
             f"{path}: V = {values} values; at most {MAX_VALUES} are supported, so bin "
             "them first"

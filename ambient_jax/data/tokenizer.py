@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from ambient_jax.data.npz import MAX_VALUES
+
 
 @runtime_checkable
 class Tokenizer(Protocol):
@@ -50,8 +52,10 @@ class Levels:
     num_values: int = 16
 
     def __post_init__(self) -> None:
-        if self.num_values < 2:
-            raise ValueError(f"num_values must be at least 2, got {self.num_values}")
+        if not 2 <= self.num_values <= MAX_VALUES:
+            raise ValueError(
+                f"num_values must lie in 2..{MAX_VALUES}, got {self.num_values}"
+            )
 
     def __call__(self, grey, rng):
         dtype = np.min_scalar_type(self.num_values)

@@ -8,9 +8,10 @@ Figures = Iterator[tuple[str, float]]
 
 
 def mean(name: str, values: np.ndarray) -> Figures:
-    """Mean of one value per row, and its standard error over the rows."""
+    """Mean of one value per row, and its standard error where there are two rows."""
     yield name, float(np.mean(values))
-    yield f"{name}_se", float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    if len(values) > 1:
+        yield f"{name}_se", float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 def ratio(
@@ -26,11 +27,13 @@ def ratio(
     """
     share = float(top.sum() / bottom.sum())
     residual = top - share * bottom
-    spread = np.sqrt(np.sum(residual**2) * len(top) / max(len(top) - 1, 1))
+    yield name, transform(share)
+    if len(top) < 2:
+        return
+    spread = np.sqrt(np.sum(residual**2) * len(top) / (len(top) - 1))
     se = float(spread / bottom.sum())
     step = max(abs(share), 1e-6) * 1e-4
     slope = (transform(share + step) - transform(max(share - step, 0.0))) / (2 * step)
-    yield name, transform(share)
     yield f"{name}_se", abs(slope) * se
 
 

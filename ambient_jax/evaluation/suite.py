@@ -54,12 +54,24 @@ class Suite:
                 "test_nll_*, test_imputation_*: the test rows have holes, so the truth "
                 "behind them is not known; give a complete x_test"
             )
-        if self._samples is None:
+        why = self._why_no_samples
+        if why:
             lines.append(
                 "sample_fid, sample_class_entropy, imputed_classifier_accuracy: they "
-                "need labels and complete training rows to train a classifier on"
+                f"need {why}"
             )
         return lines
+
+    @property
+    def _why_no_samples(self) -> str | None:
+        """What a judgement of samples and completions lacks."""
+        held_out = self.dataset.held_out
+        if held_out is None or held_out.labels is None or not held_out.complete:
+            return "labels and complete training rows to train a classifier on"
+        if self.num_samples < 2:
+            return f"two samples or more, not {self.num_samples} (eval.num_samples)"
+        rows = min(len(held_out.test), len(held_out.labels.reference))
+        return None if rows > 1 else "two test rows and two training rows"
 
     def cheap(
         self, params: Params, completions: np.ndarray, key: RootKey
@@ -144,11 +156,9 @@ class Suite:
 
     @cached_property
     def _samples(self) -> Samples | None:
-        """Judge of samples and completions, None where the data do not allow it."""
+        """Judge of samples and completions, None where something lacks for it."""
         held_out = self.dataset.held_out
-        if self.num_samples < 2 or held_out is None or held_out.labels is None:
-            return None
-        if not held_out.complete:
+        if self._why_no_samples or held_out is None or held_out.labels is None:
             return None
         return Samples(
             compiled=self.compiled, held_out=held_out, labels=held_out.labels,

@@ -5,6 +5,7 @@ nothing of configs. A value that an object refuses becomes a `UserError` that na
 section. `configs/base.py` says what each field means.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
@@ -26,6 +27,7 @@ from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
 from ambient_jax.experiment.config import Config
+from ambient_jax.nesting import flatten
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
@@ -94,7 +96,8 @@ def objective(config: Config, length: int, first_round: int | None) -> Objective
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
     ):  # fmt: skip
-        choose(f"consistency.{name}", dict.fromkeys(get_args(options)), hard[name])
+        chosen = getattr(hard, name)
+        choose(f"consistency.{name}", dict.fromkeys(get_args(options)), chosen)
     form = construct(
         "consistency", Consistency,
         form=hard.form, stop=hard.stop, target=hard.target, teacher=hard.teacher,
@@ -170,10 +173,14 @@ def sampler(config: Config) -> Sampler:
 
 
 def check_numbers(config: Config) -> None:
-    """Refuses values below their least, of the fields that no object checks."""
+    """Refuses values below their least, where no object that names the field does,
+    and numbers that are not finite."""
+    for field, value in flatten(config.to_dict()).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"config.{field} must be a finite number, got {value}")
     for field, least in LEAST.items():
         section, name = field.split(".")
-        value = config[section][name]
+        value = getattr(getattr(config, section), name)
         if value < least:
             raise UserError(f"config.{field} must be at least {least}, got {value}")
 
@@ -181,6 +188,8 @@ def check_numbers(config: Config) -> None:
 LEAST = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.draws": 1,
     "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
+    "em.reveals": 1, "em.first_reveals": 1, "em.corrector_sweeps": 0,
+    "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jax
@@ -50,10 +51,21 @@ def peak_memory_mib() -> float:
 
 def quiet_libraries() -> None:
     """Notes of the libraries are not for a user. Orbax warns through absl of every
-    checkpoint that has no score, which here is meant so."""
+    checkpoint that has no score, which here is meant so; what is torn is named by
+    `Checkpoints`."""
     for name in ("jax", "matplotlib"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    sys.excepthook = _uncaught
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Where one array of a checkpoint is torn, the threads that read the others find
+    that nobody waits for them, and each would print a traceback of its own."""
+    if not (kind is RuntimeError and str(error) == "Event loop is closed"):
+        sys.__excepthook__(kind, error, trace)
 
 
 def use_few_cores_well() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.errors import UserError
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
 from ambient_jax.experiment.workdir import Workdir, describe_data
@@ -42,7 +41,7 @@ def finish(
     summary = _summary(setup, workdir, figures)
     summary["checkpoint_step"] = int(progress.state.step)
     summary["wall_s"] = last.position.seconds + time.perf_counter() - clock
-    write_json(workdir / "summary.json", summary)
+    write_json(workdir / "summary.json", summary, strict=True)
     write_report(workdir.path)
     _show(summary)
     print(f"report: {workdir / 'report.html'}", flush=True)
@@ -80,7 +79,7 @@ def _summary(
         "seed": setup.config.seed,
         "device": device_name(setup.mesh),
         "versions": environment.versions(),
-        "git_revision": environment.git_revision(),
+        "git_revision": setup.revision,
         "config": json.loads(json.dumps(setup.config.to_dict())),
     }
 
@@ -98,19 +97,10 @@ def _rates(workdir: Workdir) -> dict[str, float]:
 def _show(summary: dict[str, Any]) -> None:
     """The figures that people ask for first, one per line."""
     for name in SHOWN:
-        if name in summary:
+        if np.isfinite(summary.get(name, np.nan)):
             error = summary.get(f"{name}_se")
             spread = f" +- {error:.3g}" if error is not None else ""
             print(f"  {name:32} {summary[name]:.4g}{spread}")
-
-
-def evaluate(setup: Setup, workdir: Workdir, checkpoints: Checkpoints) -> None:
-    """`--mode=evaluate`: rewrites the figures from the checkpoints."""
-    start = setup.trainer.start()
-    last = checkpoints.restore(start)
-    if last is None:
-        raise UserError(f"{workdir.path} holds no checkpoint yet; train first")
-    finish(setup, workdir, checkpoints, last)
 
 
 SHOWN = (

@@ -1,6 +1,8 @@
 """What `launch.py` hands over to: one function per `--mode`, and `--compare`."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from ambient_jax.errors import UserError
 from ambient_jax.experiment import build, environment, finish, setup, table, train
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
-from ambient_jax.files import write_npz
+from ambient_jax.files import check_writable, output_errors, write_npz
 from ambient_jax.model import Model
 from ambient_jax.report.comparison import write_comparison
 from ambient_jax.training.checkpoint import Checkpoints
@@ -43,21 +45,30 @@ def run(flags: Any) -> None:
         if table.is_table(flags.config):
             table.run(flags.config, workdir.path, flags.overwrite)
             return
-        sys.exit(train.train(flags.config, workdir))
+        with _absent_fields("the config", "configs/base.py names them all"):
+            code = train.train(flags.config, workdir)
+        sys.exit(code)
     config = ConfigDict(workdir.config())
     _refuse_other_config(flags, workdir, config)
     modes = {"sample": _sample, "impute": _impute, "evaluate": _evaluate}
-    try:
+    with _absent_fields(
+        f"{workdir.path} was made by another version of ambient_jax: its config",
+        "use that version (git_revision in its summary.json), or train anew",
+    ):
         modes[flags.mode](flags, workdir, config)
+
+
+@contextlib.contextmanager
+def _absent_fields(what: str, remedy: str) -> Iterator[None]:
+    """A field that `what` lacks is a `UserError`."""
+    try:
+        yield
     except AttributeError as error:
         missing = error.args[0] if error.args else None
         if not isinstance(missing, KeyError):  # what a ConfigDict raises
             raise
-        raise UserError(
-            f"{workdir.path} was made by another version of ambient_jax: its config "
-            f"has no {missing.args[0].split()[0]}; use that version (git_revision in "
-            "its summary.json), or train anew"
-        ) from error
+        name = missing.args[0].split()[0]
+        raise UserError(f"{what} has no {name}; {remedy}") from error
 
 
 def _usual_workdir(flags: Any) -> str:
@@ -70,16 +81,20 @@ def _usual_workdir(flags: Any) -> str:
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:
     made = setup.make(config, workdir / "classifier.npz")
+    workdir.check(config.to_dict(), made.dataset)
+    checkpoints = Checkpoints(
+        workdir.checkpoints, config.checkpoint.keep, read_only=True
+    )
+    last = checkpoints.require(made.trainer.start())  # before anything is written
     workdir.claim(config.to_dict(), made.dataset)
-    checkpoints = Checkpoints(workdir.checkpoints, config.checkpoint.keep)
-    finish.evaluate(made, workdir, checkpoints)
+    finish.finish(made, workdir, checkpoints, last)
     checkpoints.close()
 
 
 def _sample(flags: Any, workdir: Workdir, config: Config) -> None:
     output = _output(flags)
     rows = load_model(workdir, config).sample(flags.num, seed=flags.seed)
-    write_npz(output, {"x": rows})
+    _write(output, {"x": rows})
     print(f"{len(rows)} samples: {output}")
 
 
@@ -90,20 +105,19 @@ def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
     model = load_model(workdir, config)
     model.tokens(rows)  # refuses another shape before any work
     if flags.statistic == "mean":
-        write_npz(output, {"mean": model.posterior_mean(rows)})
+        _write(output, {"mean": model.posterior_mean(rows)})
     else:
         drawn = model.impute(rows, num_draws=flags.num_draws, seed=flags.seed)
-        write_npz(output, {"draws": drawn.astype(np.min_scalar_type(drawn.max()))})
+        _write(output, {"draws": drawn.astype(np.min_scalar_type(drawn.max()))})
     print(f"{len(rows)} rows completed: {output}")
 
 
 def load_model(workdir: Workdir, config: Config) -> Model:
     """The final model of a run, without its data."""
-    data = workdir.data()
-    shape, values = tuple(data["shape"]), data["num_values"]
+    shape, values, num_rows = workdir.sizes()
     network = build.denoiser(config, shape, values)
     params = restore_params(
-        workdir.checkpoints, network, build.optimizer(config), data["rows"],
+        workdir.checkpoints, network, build.optimizer(config), num_rows,
         best=setup.which_checkpoint(config) == "best", ema=config.em.use_ema,
     )  # fmt: skip
     return Model(
@@ -127,7 +141,13 @@ def _new_file(flags: Any, suffix: str) -> Path:
         raise UserError(f"{path} exists; give another --output, or --overwrite")
     if not path.parent.is_dir():
         raise UserError(f"the folder of --output={flags.output} does not exist")
+    check_writable(path)
     return path
+
+
+def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with output_errors(path):
+        write_npz(path, arrays)
 
 
 def _compare_output(flags: Any) -> Path:

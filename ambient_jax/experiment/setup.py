@@ -13,6 +13,7 @@ from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.experiment import build
 from ambient_jax.experiment.config import Config
+from ambient_jax.experiment.environment import git_revision
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.em import Trainer
 from ambient_jax.training.mesh import make_mesh
@@ -28,6 +29,7 @@ class Setup:
 
     Attributes:
       which: the checkpoint that final figures use, `best` or `last`.
+      revision: of the source when the run was started (or went on).
     """
 
     config: Config
@@ -37,6 +39,7 @@ class Setup:
     suite: Suite
     gallery: Gallery
     which: str
+    revision: str | None
 
     def final(self, checkpoints: Checkpoints, last: Progress) -> Progress:
         """The progress that the final figures are taken from."""
@@ -77,6 +80,7 @@ def make(config: Config, cache: Path) -> Setup:
             compiled=Compiled(network, mesh, small, sampler), dataset=dataset
         ),
         which=which_checkpoint(config),
+        revision=git_revision(),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import jax
+import numpy as np
 
 from ambient_jax.experiment import finish
 from ambient_jax.experiment.config import Config
@@ -120,6 +121,12 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
         f"(train + valid + test) of {shape} tokens, {data.train.num_values} values; "
         f"{data.observed_share:.1%} of the training cells are observed"
     )
+    seen = len(np.unique(data.train.tokens[data.train.observed]))
+    if seen <= data.train.num_values // 2:
+        print(
+            f"hint: only {seen} of the {data.train.num_values} values occur; numbered "
+            "0.. without gaps (np.unique, return_inverse) they are learned faster"
+        )
     steps = c.train.rounds * c.train.steps_per_round
     print(f"network: {size:,} parameters; {c.train.rounds} rounds, {steps} steps")
     estep, last = setup.trainer.estep, c.train.rounds - 1

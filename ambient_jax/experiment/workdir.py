@@ -32,8 +32,22 @@ class Workdir:
         """Makes the folder this run's own; True if a run was there already.
 
         Raises:
-          UserError: it cannot be written, is in use, holds other files, or belongs to
-            a run with another config or other data (the message names the difference).
+          UserError: it cannot be written, is in use, or is refused by `check`.
+        """
+        found = self.check(config, dataset)
+        self._take_lock()
+        if not (self / "data.json").exists() or not found:
+            write_json(self / "data.json", describe_data(dataset))
+        if not found:
+            write_json(self / "config.json", config)
+        return found
+
+    def check(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
+        """Whether a run lies here already. Writes nothing.
+
+        Raises:
+          UserError: the folder holds other files, or belongs to a run with another
+            config or other data (the message names the difference).
         """
         data = describe_data(dataset)
         known = self._read("config.json")
@@ -47,10 +61,6 @@ class Workdir:
             raise UserError(
                 f"{self.path} holds files but no run; give an empty or new --workdir"
             )
-        self._take_lock()
-        if known is None:
-            write_json(self / "data.json", data)
-            write_json(self / "config.json", config)
         return known is not None
 
     def config(self) -> dict[str, Any]:
@@ -67,9 +77,21 @@ class Workdir:
             )
         return known
 
-    def data(self) -> dict[str, Any]:
-        """What the run was trained on: `describe_data`."""
-        return self._read("data.json") or {}
+    def sizes(self) -> tuple[tuple[int, ...], int, int]:
+        """Shape of a row, V and number of the rows that the run was trained on.
+
+        Raises:
+          UserError: data.json does not say.
+        """
+        data = self._read("data.json") or {}
+        try:
+            shape = tuple(int(size) for size in data["shape"])
+            return shape, int(data["num_values"]), int(data["rows"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self / 'data.json'} does not say what the run was trained on; "
+                "remove it, and the command that trained the run writes it anew"
+            ) from error
 
     def release(self) -> None:
         """Lets another process use the folder."""
@@ -84,7 +106,10 @@ class Workdir:
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            return json.loads((self / name).read_text())
+            found = json.loads((self / name).read_text())
+            if not isinstance(found, dict):
+                raise ValueError("it holds no object {...}")
+            return found
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:

@@ -112,6 +112,10 @@ class UNet:
     windows: tuple[int, ...] = (3, 7)
     dtype: str = "float32"
 
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 4:
+            raise ValueError(f"widths must be at least 4 each, got {self.widths}")
+
     @property
     def length(self) -> int:
         return self.shape[0] * self.shape[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ambient_jax.errors import UserError
-from ambient_jax.files import write_text
+from ambient_jax.files import output_errors, write_text
 from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
 from ambient_jax.report.page import CURVES, FIGURES, embed, render
@@ -20,8 +20,12 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
       The table of figures as Markdown.
 
     Raises:
-      UserError: a folder holds no finished run, or `output` cannot be written.
+      UserError: a folder is given twice or holds no finished run, or `output` cannot be
+        written.
     """
+    for number, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:number]]:
+            raise UserError(f"--compare names {folder} twice; give each run once")
     records = _labelled([read_record(folder) for folder in folders])
     runs = {label: record.curves for label, record in records.items()}
     summaries = {label: record.summary for label, record in records.items()}
@@ -42,10 +46,8 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
         present=lambda name: any(record.figure(name) for record in records.values()),
         differences=config_differences(records), paired=paired(records),
     )  # fmt: skip
-    try:
+    with output_errors(output):
         write_text(output, html)
-    except OSError as error:
-        raise UserError(f"{output} cannot be written ({error.strerror})") from error
     return markdown_table(records)
 
 
@@ -85,6 +87,8 @@ def _difference(record: Record, last: Record, name: str) -> str | None:
         return None
     gain = record.rows[name] - last.rows[name]
     gain = gain[np.isfinite(gain)]
+    if len(gain) < 2:
+        return None
     return f"{gain.mean():+.3f} ± {gain.std(ddof=1) / np.sqrt(len(gain)):.2g}"
 
 

@@ -102,7 +102,8 @@ def nll_by_t(summaries: Mapping[str, Mapping]) -> Figure:
     ):
         levels = summary.get("test_nll_by_t") or {}
         t = [float(level) for level in levels]
-        axes.plot(t, list(levels.values()), ".-", color=color, label=label, lw=1.4)
+        nats = [np.nan if value is None else value for value in levels.values()]
+        axes.plot(t, nats, ".-", color=color, label=label, lw=1.4)
     axes.set_xlabel("masked share t (left: dense contexts)", fontsize=9)
     axes.set_ylabel("nats", fontsize=9)
     _plain(axes)

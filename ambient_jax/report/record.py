@@ -62,11 +62,19 @@ def read_record(path: Path) -> Record:
                 steps, values = curves.setdefault(row["name"], ([], []))
                 steps.append(float(row["step"]))
                 values.append(float(row["value"]))
-    except (OSError, ValueError, KeyError) as error:
+        for section, name in NEEDED:
+            _ = summary[section][name]
+    except Exception as error:  # a torn archive fails in zlib, zipfile, its header, ...
+        reason = " ".join(str(error).split())[:120]
         raise UserError(
-            f"{path} holds no finished run ({type(error).__name__}: {error}); "
+            f"{path} holds no finished run ({type(error).__name__}: {reason}); "
             "finish it with --mode=train first"
         ) from error
     return Record(
         path=path, summary=summary, curves=curves, pictures=pictures, rows=rows
     )
+
+
+NEEDED = (
+    ("config", "name"), ("data", "name"), ("data", "test_fingerprint"),
+)  # fmt: skip

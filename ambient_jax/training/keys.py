@@ -5,6 +5,7 @@ import enum
 import jax
 import numpy as np
 
+from ambient_jax.errors import UserError
 from ambient_jax.types import RootKey
 
 
@@ -26,7 +27,13 @@ HOST = 100
 
 
 def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
-    """A JAX key that is a function of the arguments alone."""
+    """A JAX key that is a function of the arguments alone.
+
+    Raises:
+      UserError: a seed that JAX would cut down to another one.
+    """
+    if not 0 <= seed < 2**32:
+        raise UserError(f"seed {seed} lies outside 0..{2**32 - 1}; give another")
     key = jax.random.fold_in(jax.random.key(seed), purpose)
     for number in numbers:
         key = jax.random.fold_in(key, number)

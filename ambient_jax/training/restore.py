@@ -7,7 +7,6 @@ import numpy as np
 import optax
 
 from ambient_jax.data.dataset import token_dtype
-from ambient_jax.errors import UserError
 from ambient_jax.training import mesh as meshes
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.progress import Position, Progress
@@ -27,10 +26,8 @@ def restore_params(
     """The (averaged) parameters of the best or the newest checkpoint in `folder`.
 
     Raises:
-      UserError: there is no checkpoint.
+      UserError: there is no checkpoint that is whole.
     """
-    if not folder.is_dir():
-        raise UserError(f"{folder.parent} holds no checkpoint yet; train first")
     state = init_state(denoiser, optimizer, jax.random.key(0))
     template = Progress(
         state=jax.device_put(state, meshes.replicated(meshes.make_mesh())),
@@ -40,10 +37,6 @@ def restore_params(
         position=Position(),
     )
     checkpoints = Checkpoints(folder, keep=1, read_only=True)
-    found = (checkpoints.restore_best(template) if best else None) or (
-        checkpoints.restore(template)
-    )
+    found = checkpoints.require(template, best=best)
     checkpoints.close()
-    if found is None:
-        raise UserError(f"{folder.parent} holds no checkpoint yet; train first")
     return found.state.ema if ema else found.state.params

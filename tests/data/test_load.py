@@ -11,6 +11,7 @@ import pytest
 
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MCAR
+from ambient_jax.data.npz import whole_numbers
 from ambient_jax.data.pictures import area_average
 from ambient_jax.data.tokenizer import Levels, Stochastic, Threshold
 from ambient_jax.errors import UserError
@@ -188,6 +189,19 @@ def test_complete_npz_is_hidden_by_the_mechanism(tmp_path):
     assert len(data.held_out.test) == 160
 
 
+@pytest.mark.parametrize("names", [[0, 1, 2, 3], [1990, 5, 2000, 10**11]])
+def test_labels_of_any_value_are_classes_from_0_on(tmp_path, names):
+    names, number = np.sort(names), np.arange(40) % 4
+    data = load(save(tmp_path / "a.npz", x=X, y=names[number], x_test=X[:3],
+                     y_test=names[[2, 0, 3]]))  # fmt: skip
+    labels = data.held_out.labels
+    assert labels.num_classes == 4
+    assert labels.test.tolist() == [2, 0, 3]
+    where = {tuple(row): label for row, label in zip(X, number, strict=True)}
+    for row, label in zip(labels.reference, labels.reference_labels, strict=True):
+        assert where[tuple(row)] == label
+
+
 def broken_files(folder):
     torn = save(folder / "torn.npz", x=X)
     torn.write_bytes(torn.read_bytes()[:200])
@@ -205,6 +219,10 @@ def broken_files(folder):
         save(folder / "nan.npz", x=np.where(X > 1, np.nan, X)): "NaN",
         save(folder / "low.npz", x=X - 5): "holds -5",
         save(folder / "high.npz", x=X, num_values=2): "outside 0..1",
+        save(folder / "inf.npz", x=np.where(X > 1, np.inf, X)): "holds inf",
+        save(folder / "far.npz", x=X * -1e19): "holds -2e.19",
+        save(folder / "u64.npz", x=X.astype(np.uint64) + np.uint64(2**63)): "922337",
+        save(folder / "v.npz", x=X, num_values=0): "`num_values` is 0; it must be at l",
         save(folder / "wide.npz", x=X * 5000): "bin",
         save(folder / "none.npz", x=np.full_like(X, -1)): "nothing is observed",
         save(folder / "contra.npz", x=holes, observed=np.ones(X.shape, bool)): (
@@ -216,6 +234,8 @@ def broken_files(folder):
         save(folder / "flat.npz", x=X[0]): "must be .N, H, W.",
         save(folder / "words.npz", x=X.astype(str)): "whole numbers",
         save(folder / "labels.npz", x=X, y=np.arange(3)): "one integer per row",
+        save(folder / "minus.npz", x=X, y=-np.arange(40)): "`y` holds -39",
+        save(folder / "many.npz", x=np.repeat(X, 50, 0), y=np.arange(2000)): "2000 d",
         save(folder / "test.npz", x=X, x_test=X[:, :2]): "must agree",
     }
 
@@ -227,9 +247,15 @@ def test_broken_files_say_what_is_wrong_in_one_line(tmp_path):
         assert "\n" not in str(caught.value), path
 
 
+def test_rows_that_differ_in_length_are_no_array():
+    with pytest.raises(UserError, match="mine is no array: its rows differ in length"):
+        whole_numbers("mine", [[1, 0], [1]])
+
+
 @pytest.mark.parametrize(
     ("source", "fields", "message"),
     [
+        ("mnist14", {}, "the data are mnist with side=14"),
         ("digitz", {}, "did you mean 'digits'"),
         ("digits", {"side": 9}, "use 2..8"),
         ("digits", {"num_train": 10**6}, "there are 1397 rows"),

@@ -14,6 +14,12 @@ def test_mean_and_its_error_match_repetition():
     assert abs(np.mean([run["x_se"] for run in runs]) / spread - 1) < 0.15
 
 
+def test_one_row_has_no_error():
+    one = np.ones(1)
+    assert dict(estimate.mean("x", one)) == {"x": 1.0}
+    assert dict(estimate.ratio("r", one, 2 * one)) == {"r": 0.5}
+
+
 @pytest.mark.parametrize("transform", [lambda v: v, np.sqrt])
 def test_ratio_error_counts_rows_not_cells(transform):
     """Cells of a row are alike here: an error over cells would be far too small."""

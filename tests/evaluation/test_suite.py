@@ -119,6 +119,21 @@ def test_without_truth_its_figures_are_left_out_with_a_line(tmp_path):
         assert any(absent in line for line in suite.left_out)
 
 
+@pytest.mark.parametrize(
+    ("num_samples", "n", "why"),
+    [
+        (0, 50, "two samples or more, not 0 (eval.num_samples)"),
+        (1, 50, "two samples or more, not 1 (eval.num_samples)"),
+        (20, 1, "two test rows"),
+        (20, 50, None),
+    ],
+)
+def test_why_samples_are_not_judged(tmp_path, num_samples, n, why):
+    suite, _ = suite_of(dataset(n=n), tmp_path, num_samples)
+    assert (suite._samples is None) == (why is not None)
+    assert [why in line for line in suite.left_out] == [True] * (why is not None)
+
+
 def test_cheap_figures_score_the_first_rows_only(tmp_path):
     """Full ones score all: the choice of the best checkpoint stays cheap."""
     data = dataset()

@@ -205,12 +205,12 @@ def test_bad_input_is_one_line_and_writes_nothing(name, tmp_path):
 
 
 FIELDS = {
-    "data.missingness.rate": (float("nan"), "[0, 1)"),
+    "data.missingness.rate": (1.5, "[0, 1)"),
     "data.missingness.name": ("mcra", "did you mean 'mcar'"),
     "data.num_train": (1, "too few"),
     "data.seed": (-1, "at least 0"),
     "network.num_heads": (7, "config.network"),
-    "network.widths": ((), "config.network"),
+    "network.widths": ((2, 8), "widths must be at least 4 each"),
     "network.dtype": ("float99", "config.network"),
     "network.name": ("unett", "did you mean 'unet'"),
     "objective.schedule": ("lin", "did you mean 'linear'"),
@@ -223,7 +223,8 @@ FIELDS = {
     "em.start": (-0.1, "config.em.start must lie in [0, 1)"),
     "consistency.start": (1.0, "config.consistency.start must lie in [0, 1)"),
     "em.final_temperature": (0.0, "final_temperature must be above 0"),
-    "em.reveals": (0, "num_reveals"),
+    "em.reveals": (0, "config.em.reveals must be at least 1"),
+    "em.first_reveals": (0, "config.em.first_reveals must be at least 1"),
     "optimizer.learning_rate": (0.0, "learning_rate"),
     "optimizer.ema_decay": (1.0, "[0, 1)"),
     "train.rounds": (0, "rounds must be at least 1"),
@@ -232,7 +233,9 @@ FIELDS = {
     "eval.every_rounds": (0, "at least 1"),
     "eval.checkpoint": ("bst", "did you mean 'best'"),
     "checkpoint.keep": (0, "at least 1"),
-    "seed": (-1, "seed"),
+    "seed": (2**40, "seed 1099511627776 lies outside 0..4294967295"),
+    "optimizer.clip_norm": (float("inf"), "config.optimizer.clip_norm must be a fin"),
+    "data.missingness.strength": (1e308, "strength must lie in -1000..1000"),
 }
 
 
@@ -259,6 +262,7 @@ def test_a_value_that_cannot_be_is_refused_before_anything_is_written(field, tmp
     """As `--config.field=value` reaches the run, without a process for each."""
     value, message = FIELDS[field]
     config = em_only.get_config("digits")
+    config.data.missingness.name = "mnar"
     config.update_from_flattened_dict({field: value})
     with pytest.raises(UserError) as caught:
         setup.check_network(setup.make(config, tmp_path / "none"))

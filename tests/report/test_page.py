@@ -118,3 +118,43 @@ def test_runs_with_other_test_rows_are_not_paired(tmp_path):
 def test_folders_without_a_finished_run_are_named(tmp_path):
     with pytest.raises(UserError, match="no finished run"):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("lost", ["config.name", "data.test_fingerprint", "data"])
+def test_a_summary_that_lacks_a_field_is_no_finished_run(tmp_path, lost):
+    run = write_run(tmp_path / "run")
+    summary = json.loads((run / "summary.json").read_text())
+    *path, name = lost.split(".")
+    inner = summary[path[0]] if path else summary
+    del inner[name]
+    (run / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(UserError, match=f"no finished run .KeyError: '{name}'"):
+        write_comparison([write_run(tmp_path / "a"), run], tmp_path / "c.html")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+@pytest.mark.parametrize("name", ["summary.json", "pictures.npz", "rows.npz"])
+def test_a_run_with_a_torn_file_is_refused(tmp_path, name, share):
+    runs = [write_run(tmp_path / n, n) for n in ("a", "b")]
+    path = runs[1] / name
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(UserError, match="b holds no finished run") as caught:
+        write_comparison(runs, tmp_path / "c.html")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "c.html").exists()
+
+
+def test_a_run_given_twice_is_refused(tmp_path):
+    run = write_run(tmp_path / "run")
+    with pytest.raises(UserError, match=r"names .*run twice"):
+        write_comparison([run, tmp_path / "x" / ".." / "run"], tmp_path / "c.html")
+
+
+def test_figures_that_are_null_leave_gaps(tmp_path):
+    runs = [write_run(tmp_path / n, n, nll) for n, nll in (("a", None), ("b", 2.0))]
+    summary = json.loads((runs[0] / "summary.json").read_text())
+    summary["test_nll_by_t"]["0.25"] = None
+    (runs[0] / "summary.json").write_text(json.dumps(summary))
+    assert write_report(runs[0]).exists()
+    table = write_comparison(runs, tmp_path / "compare.html")
+    assert "| `test_nll_nats` | – | 2 ± 0.1 |" in table
