@@ -26,7 +26,9 @@ flags.DEFINE_enum(
     "mode", "train", ["train", "sample", "impute", "evaluate"],
     "train (or go on with a run that was stopped); or use the model in --workdir.",
 )  # fmt: skip
-flags.DEFINE_string("workdir", None, "Folder of the run; made if absent.")
+flags.DEFINE_string(
+    "workdir", None, "Folder of the run; made if absent (train: runs/NAME_DATA)."
+)
 flags.DEFINE_string("input", None, "impute: an .npz with `x`, -1 in the holes.")
 flags.DEFINE_string("output", None, "sample, impute: the .npz to write.")
 flags.DEFINE_integer("num", 64, "sample: number of rows.", lower_bound=1)

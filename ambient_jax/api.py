@@ -21,7 +21,7 @@ from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import orthogonal
+from ambient_jax.training.optimizer import adamw
 from ambient_jax.types import Denoiser
 
 
@@ -99,7 +99,7 @@ def default_objective(length: int, steps_per_round: int) -> Objective:
     return Objective(
         t_min=1.0 / length,
         consistency=Consistency(teacher="ema", gap=0.3, rows="natural"),
-        consistency_weight=0.3, consistency_ramp=steps_per_round,
+        consistency_weight=1.0, consistency_ramp=steps_per_round,
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
         rounds=s.rounds, steps_per_round=s.steps_per_round, batch_size=batch,
         estep_batch_size=2 * batch, ema_decay=0.995, seed=s.seed,
     )  # fmt: skip
-    optimizer = orthogonal(
+    optimizer = adamw(
         learning_rate=s.learning_rate, warmup_steps=100,
         total_steps=s.rounds * s.steps_per_round, weight_decay=0.01, clip_norm=1.0,
     )  # fmt: skip

@@ -30,7 +30,7 @@ from ambient_jax.networks.unet import UNet
 from ambient_jax.training import keys, mesh
 from ambient_jax.training.estep import Completer, EStep
 from ambient_jax.training.objective import Batch, Objective
-from ambient_jax.training.optimizer import orthogonal
+from ambient_jax.training.optimizer import adamw
 from ambient_jax.training.state import init_state
 from ambient_jax.training.step import compile_train_step
 from benchmarks import floors
@@ -132,7 +132,7 @@ def row(name: str, value: float, expected: float | None, target: str) -> None:
 
 
 def optimizer() -> optax.GradientTransformation:
-    return orthogonal(
+    return adamw(
         learning_rate=1e-3, warmup_steps=10, total_steps=10_000, weight_decay=0.01,
         clip_norm=1.0,
     )  # fmt: skip
@@ -235,7 +235,10 @@ def estep_rows(bench: Bench, repeats: int) -> None:
 
 
 def traffic(bench: Bench) -> None:
-    """Bytes from host to device; between the edges a transfer guard forbids any."""
+    """Bytes of each batch from host to device, by its arrays' sizes.
+
+    Between the edges there are none: `Trainer` and `RowMap` run under a transfer guard.
+    """
     step = sum(leaf.nbytes for leaf in jax.tree.leaves(bench.batch))
     estep = 2 * bench.estep_batch_size * bench.data.tokens.shape[1]
     estep += 4 * bench.estep_batch_size

@@ -106,10 +106,10 @@ def _em() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
     c = ConfigDict()
-    c.name = "muon"  # muon (of the kernels; adamw of the rest), adamw (of all)
+    c.name = "adamw"  # adamw, or muon (of the kernels; adamw of the rest)
     c.learning_rate = 1e-3  # peak; warm-up, then cosine
-    c.warmup_steps = 200
-    c.weight_decay = 0.01
+    c.warmup_steps = 200  # steps over which the learning rate rises to its peak
+    c.weight_decay = 0.01  # share of a weight taken off per step, times the rate
     c.clip_norm = 1.0  # of the whole gradient
     c.ema_decay = 0.999  # of the averaged parameters; 0: no average
     return c
@@ -119,7 +119,7 @@ def _train() -> ConfigDict:
     c = ConfigDict()
     c.rounds = 60  # E-step / M-step pairs, the warm start included
     c.steps_per_round = 469  # steps of one M-step
-    c.batch_size = 128
+    c.batch_size = 128  # rows of one train step, over all devices
     c.estep_batch_size = 512  # rows per call of E-step, sampling and evaluation
     c.log_every = 50  # steps between two lines of metrics.csv
     return c
@@ -128,8 +128,8 @@ def _train() -> ConfigDict:
 def _sampler() -> ConfigDict:
     c = ConfigDict()
     c.reveals = 64  # of samples and test completions
-    c.corrector_sweeps = 16
-    c.corrector_fraction = 0.1
+    c.corrector_sweeps = 16  # sweeps after the last reveal
+    c.corrector_fraction = 0.1  # share of the drawn cells redrawn per sweep
     return c
 
 
@@ -159,7 +159,7 @@ def _by_data_set(config: ConfigDict) -> None:
         config.data.update(source="mnist", side=14, num_train=10_000, num_test=2_000)
         config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
         config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
-        config.train.update(rounds=16, steps_per_round=70, estep_batch_size=250)
+        config.train.update(rounds=24, steps_per_round=70, estep_batch_size=250)
         config.em.update(reveals=6, first_reveals=24)
         config.eval.update(every_rounds=4, round_rows=400, num_exact=64)
     elif config.data.source.endswith(".npz"):

@@ -21,6 +21,6 @@ def get_config(data: str = "mnist") -> ConfigDict:
     config = em_only.get_config(data)
     config.name = "em_consistency"
     config.consistency.update(
-        weight=0.3, teacher="ema", gap=0.3, rows="natural", start=0.0
+        weight=1.0, teacher="ema", gap=0.3, rows="natural", start=0.0
     )
     return config

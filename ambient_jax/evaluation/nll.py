@@ -20,7 +20,8 @@ class Nll:
       x: `[N, L]` rows, known wherever scored.
       scored: `[N, L]` bool. All True: generation; the hidden cells: imputation.
       draws: repeats of the ten noise levels.
-      by_t: also yield `test_nll_by_t/0.05` ... under this prefix.
+      by_t: also yield `test_nll_by_t/0.05` and `test_nll_by_t_se/0.05` ... under this
+        name.
       keep: where to put the nats of each row `[N]` under `name`, for comparisons of
         runs row by row; NaN for a row with nothing to score.
     """
@@ -51,8 +52,10 @@ class Nll:
             self.keep[self.name][some] = of_rows
         yield from estimate.mean(self.name, of_rows)
         if self.by_t:
-            for k, nats in enumerate(levels.mean(axis=0)):
-                yield f"{self.by_t}/{(k + 0.5) / LEVELS:.2f}", float(nats)
+            for k, nats in enumerate(levels.T):
+                level = f"{(k + 0.5) / LEVELS:.2f}"
+                for name, value in estimate.mean(self.by_t, nats):
+                    yield f"{name}/{level}", value
 
 
 @dataclass(frozen=True, kw_only=True)

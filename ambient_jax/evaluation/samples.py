@@ -81,8 +81,9 @@ class Samples:
 
         yield from estimate.bootstrap("sample_fid", fid, features)
         yield from estimate.bootstrap("sample_class_entropy", entropy, classes)
-        yield "data_fid", fid(floor)
-        yield "classifier_accuracy", float((real_classes == self.labels.test).mean())
+        yield from estimate.bootstrap("data_fid", fid, floor)
+        right = real_classes == self.labels.test
+        yield from estimate.mean("classifier_accuracy", right.astype(float))
 
     @cached_property
     def _classify(self) -> TrainedClassifier:

@@ -1,6 +1,6 @@
 """All figures of a run: the cheap ones along the way, the full set at its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,8 +87,14 @@ class Suite:
     def full(
         self, params: Params, completions: np.ndarray, key: RootKey,
         keep: dict[str, np.ndarray] | None = None,
+        watch: Callable[[list[Evaluator]], Iterable[Evaluator]] = iter,
     ) -> dict[str, float]:  # fmt: skip
-        """Every figure that applies, on all rows; the nats of each one into `keep`."""
+        """Every figure that applies, on all rows.
+
+        Args:
+          keep: where the nats of each row go, by the name of the figure.
+          watch: hands the evaluators on one by one, e.g. behind a progress bar.
+        """
         evaluators = self._likelihoods(slice(None), completions, self.draws, keep)
         held_out = self.dataset.held_out
         if held_out is not None and held_out.complete:
@@ -110,7 +116,7 @@ class Suite:
         if self._samples is not None:
             evaluators.append(self._samples)
         figures: dict[str, float] = {}
-        for number, evaluator in enumerate(evaluators):
+        for number, evaluator in enumerate(watch(evaluators)):
             figures |= evaluator(params, jax.random.fold_in(key, number))
         return figures
 

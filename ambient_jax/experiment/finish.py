@@ -14,6 +14,7 @@ from ambient_jax.experiment.workdir import Workdir, describe_data
 from ambient_jax.files import write_json, write_npz
 from ambient_jax.report.page import write_report
 from ambient_jax.training import keys
+from ambient_jax.training.bars import watched
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.mesh import device_name
 from ambient_jax.training.progress import Progress
@@ -29,7 +30,9 @@ def finish(
     params, seed = setup.params(progress), setup.config.seed
     key = keys.derive(seed, keys.Purpose.EVALUATION, 1)
     rows: dict[str, np.ndarray] = {}
-    figures = setup.suite.full(params, progress.completions, key, keep=rows)
+    figures = setup.suite.full(
+        params, progress.completions, key, keep=rows, watch=watched
+    )
     drawn = setup.gallery(
         params, progress.completions, keys.derive(seed, keys.Purpose.PICTURES)
     )
@@ -59,12 +62,14 @@ def forget(workdir: Workdir) -> None:
 def _summary(
     setup: Setup, workdir: Workdir, figures: dict[str, float]
 ) -> dict[str, Any]:
-    prefix = "test_nll_by_t/"
-    by_t = {k.removeprefix(prefix): v for k, v in figures.items() if prefix in k}
-    flat = {k: v for k, v in figures.items() if prefix not in k}
-    nested = {"test_nll_by_t": by_t} if by_t else {}
+    nested: dict[str, Any] = {}
+    for name, value in figures.items():  # `name/level` becomes a dictionary of levels
+        name, _, level = name.partition("/")
+        if level:
+            nested.setdefault(name, {})[level] = value
+        else:
+            nested[name] = value
     return {
-        **flat,
         **nested,
         **_rates(workdir),
         "observed_share": setup.dataset.observed_share,

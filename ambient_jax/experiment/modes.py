@@ -36,9 +36,7 @@ def run(flags: Any) -> None:
         print(write_comparison(folders, output))
         print(f"report: {output}")
         return
-    if not flags.workdir:
-        raise UserError("no --workdir; give the folder of the run: --workdir=FOLDER")
-    workdir = Workdir(flags.workdir)
+    workdir = Workdir(flags.workdir or _usual_workdir(flags))
     if flags.mode == "train":
         if flags.config is None:
             raise UserError(
@@ -71,6 +69,14 @@ def _absent_fields(what: str, remedy: str) -> Iterator[None]:
             raise
         name = missing.args[0].split()[0]
         raise UserError(f"{what} has no {name}; {remedy}") from error
+
+
+def _usual_workdir(flags: Any) -> str:
+    """Where a training run goes that names no folder: `runs/NAME_DATA`."""
+    config = flags.config
+    if flags.mode != "train" or config is None or table.is_table(config):
+        raise UserError("no --workdir; give the folder of the run: --workdir=FOLDER")
+    return f"runs/{config.name}_{Path(config.data.source).stem}"
 
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:

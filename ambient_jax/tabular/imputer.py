@@ -1,7 +1,6 @@
 """AmbientImputer: the estimator that fills the holes of a table."""
 
 import numbers
-import warnings
 from pathlib import Path
 from typing import Any, no_type_check
 
@@ -17,7 +16,7 @@ from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.completion import Completion
 from ambient_jax.tabular.distribution import distribution_of
 from ambient_jax.tabular.held_out import calibrate, choose_held_out
-from ambient_jax.tabular.inputs import as_frame, holes_of, position_of
+from ambient_jax.tabular.inputs import as_frame, holes_of, position_of, warn_of_empty
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.outputs import (
     as_given,
@@ -119,13 +118,12 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             frame, max_bins=self.max_bins, max_categories=self.max_categories,
             categorical=told,
         )  # fmt: skip
-        self._warn_empty(frame, codec)
+        warn_of_empty(frame, codec, self.keep_empty_features)
         shifts_of(self.delta, frame, codec)  # refused before training
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.schema_, self.codec_ = schema_of(frame), codec
         self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
-        self.history_, self.seconds_ = [], 0.0
-        self.model_ = None
+        self.history_, self.seconds_, self.model_ = [], 0.0, None
         self.calibration_ = Calibration.fit([])
         if codec.length:
             self._fit_model(codec, codec.encode(frame))
@@ -242,15 +240,6 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         return kept_columns(
             self.n_features_in_, self.codec_.empty, self.keep_empty_features
         )
-
-    def _warn_empty(self, frame: pd.DataFrame, codec: TableCodec) -> None:
-        if codec.empty:
-            names = ", ".join(repr(frame.columns[p]) for p in codec.empty)
-            kept = "kept as they are" if self.keep_empty_features else "dropped"
-            warnings.warn(
-                f"columns without any observed value cannot be imputed and are {kept}: "
-                f"{names}", UserWarning, stacklevel=3,
-            )  # fmt: skip
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

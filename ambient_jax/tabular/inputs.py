@@ -1,5 +1,6 @@
 """What a user hands over, as a frame; refusals worded as scikit-learn words them."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.utils.validation import check_array, validate_data
 
+from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.other_frames import other_frame, to_pandas
 
 
@@ -85,3 +87,14 @@ def position_of(column: Any, frame: pd.DataFrame, what: str) -> int:
     if isinstance(column, int | np.integer) and 0 <= column < len(names):
         return int(column)
     raise ValueError(f"{what} names column {column!r}, which the table does not have")
+
+
+def warn_of_empty(frame: pd.DataFrame, codec: TableCodec, keep: bool) -> None:
+    """Names the columns without one observed value, kept or dropped."""
+    if codec.empty:
+        names = ", ".join(repr(frame.columns[p]) for p in codec.empty)
+        kept = "kept as they are" if keep else "dropped"
+        warnings.warn(
+            f"columns without any observed value cannot be imputed and are {kept}: "
+            f"{names}", UserWarning, stacklevel=3,
+        )  # fmt: skip

@@ -9,8 +9,8 @@ import numpy as np
 
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.network import TableNetwork
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.training import table_mesh
 from ambient_jax.training import keys
@@ -40,7 +40,7 @@ class TableModel:
     """
 
     codec: TableCodec
-    denoiser: ColumnNetwork
+    denoiser: TableNetwork
     params: Params
     reveals: int = 64
     batch_size: int = 512

@@ -19,6 +19,11 @@ MEMORY = 35
 MEMORY_STEPS = 200
 """... but not in fewer steps than this."""
 
+MOST_MEMBERS = 3
+COST, COST_COLUMNS = 300_000, 50
+"""Steps times columns that the members may take together, the hidden layers costing as
+much as `COST_COLUMNS` columns: 20,000 rows of 17 columns spend it on one member."""
+
 FULL_RATE, FULL_RATE_ROWS = 3e-3, 4000
 """Peak learning rate of tables with so many rows or more; less for smaller ones."""
 
@@ -28,7 +33,9 @@ class Recipe:
     """How a table is learned. Most defaults were chosen on held-out observed cells.
 
     Attributes:
-      mixer, width, depth, embed: of the network.
+      members: networks whose predictions are averaged; None: by the size of the table,
+        see `ensemble`.
+      mixer, width, depth, embed: of each network.
       learning_rate, weight_decay: of AdamW; None: by the size of the table, see
         `rate` and `decay`.
       batch_size: rows per step.
@@ -45,6 +52,7 @@ class Recipe:
       consistency_weight: of the KL from the averaged network; 0 leaves it out.
     """
 
+    members: int | None = None
     mixer: Mixer = "dense"
     width: int = 256
     depth: int = 3
@@ -91,11 +99,19 @@ class Recipe:
         steps = max(MEMORY_STEPS, MEMORY * num_rows / self.batch_size)
         return 1.0 / (self.rate(num_rows) * steps)
 
+    def ensemble(self, num_rows: int, num_columns: int) -> int:
+        """Networks: `members`, or as many as cost no more than one on a large table."""
+        if self.members is not None:
+            return self.members
+        each = self._full_steps(num_rows) * (num_columns + COST_COLUMNS)
+        return int(np.clip(COST // each, 1, MOST_MEMBERS))
+
     def steps(self, num_rows: int) -> int:
         """Steps in all: `max_epochs`, or `PASSES` within `STEPS`, but one at least."""
-        passes = PASSES if self.max_epochs is None else self.max_epochs
-        steps = round(passes * num_rows / self.batch_size)
         if self.max_epochs is None:
-            one = round(num_rows / self.batch_size)
-            steps = max(one, int(np.clip(steps, *STEPS)))
-        return max(1, steps)
+            return self._full_steps(num_rows)
+        return max(1, round(self.max_epochs * num_rows / self.batch_size))
+
+    def _full_steps(self, num_rows: int) -> int:
+        steps = int(np.clip(round(PASSES * num_rows / self.batch_size), *STEPS))
+        return max(round(num_rows / self.batch_size), steps)

@@ -10,17 +10,16 @@ import numpy as np
 
 from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.nesting import flatten
-from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.network import network_of, settings_of
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import Field
-from ambient_jax.tabular.training import tables_of
 
-VERSION = 2
-NETWORK = ("mixer", "width", "depth", "embed")
+VERSION = 3
+"""2 had no `members`."""
 
 
 def save(imputer: Any, folder: Path) -> None:
@@ -34,12 +33,13 @@ def save(imputer: Any, folder: Path) -> None:
     params["categorical_features"] = list(params["categorical_features"])
     params["delta"] = params["delta"] and list(params["delta"].items())
     model, calibration = imputer.model_, imputer.calibration_
+    network, factors = (None, None) if model is None else settings_of(model.denoiser)
     names = getattr(imputer, "feature_names_in_", None)
     fields = {
         "format": "ambient_jax.AmbientImputer", "version": VERSION, "params": params,
         "codec": imputer.codec_.to_json(),
         "schema": [dataclasses.asdict(field) for field in imputer.schema_],
-        "network": model and {f: getattr(model.denoiser, f) for f in NETWORK},
+        "network": network,
         "history": imputer.history_, "seconds": imputer.seconds_,
         "seed": imputer.seed_, "holes_in_fit": imputer.holes_in_fit_.tolist(),
         "n_features_in": imputer.n_features_in_,
@@ -51,9 +51,8 @@ def save(imputer: Any, folder: Path) -> None:
     if model is not None:
         flat = flatten(model.params, "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
-        if model.denoiser.factors is not None:
-            factors = vars(model.denoiser.factors)
-            arrays |= {f"factors/{k}": v for k, v in factors.items()}
+    if factors is not None:
+        arrays |= {f"factors/{k}": v for k, v in vars(factors).items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "model.npz", arrays)
@@ -116,9 +115,9 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
     imputer.model_ = None
     if fields["network"]:
         factors = _under("factors/", arrays)
-        network = ColumnNetwork(
-            tables=tables_of(codec), factors=Factors(**factors) if factors else None,
-            **fields["network"],
+        network = network_of(
+            codec, Factors(**factors) if factors else None,
+            **{"members": 1, **fields["network"]},
         )  # fmt: skip
         params = _nested(_under("params/", arrays))
         imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)

@@ -13,12 +13,11 @@ from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
 from ambient_jax.tabular.factor_fit import fit_factors
 from ambient_jax.tabular.kept import Kept, fingerprint
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.network import SETTINGS, TableNetwork, network_of
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training import keys
 from ambient_jax.training.em import Interrupted, Plan, Trainer
@@ -33,23 +32,6 @@ SMALL_BATCH = 32
 """Rows per step of a table that has fewer rows than that."""
 
 
-def tables_of(codec: TableCodec) -> ColumnTables:
-    """The constants of the network, `[L, V]`."""
-    shape = (codec.length, codec.num_values)
-    log_share = np.full(shape, NEVER)
-    rank, score = np.zeros(shape), np.zeros((*shape, 2))
-    for i, column in enumerate(codec.columns):
-        coder = column.coder
-        k = coder.size
-        log_share[i, :k] = np.log(coder.share)
-        if isinstance(coder, NumberColumn):
-            rank[i, :k] = np.cumsum(coder.share) - coder.share / 2
-            score[i, :k] = coder.context(coder.mean)
-        else:
-            rank[i] = np.nan
-    return ColumnTables(log_share=log_share, rank=rank, score=score)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
     """What training leaves.
@@ -59,7 +41,7 @@ class Fitted:
       seconds: of the whole fit.
     """
 
-    denoiser: ColumnNetwork
+    denoiser: TableNetwork
     params: Params
     history: list[float]
     seconds: float
@@ -83,9 +65,9 @@ def fit_network(
     factors = None
     if rows.sum() < recipe.factor_rows:
         factors = fit_factors(codec, encoded.tokens[rows], encoded.context[rows])
-    network = ColumnNetwork(
-        tables=tables_of(codec), factors=factors, mixer=recipe.mixer,
-        width=recipe.width, depth=recipe.depth, embed=recipe.embed,
+    network = network_of(
+        codec, factors, recipe.ensemble(int(rows.sum()), codec.length),
+        **{name: getattr(recipe, name) for name in SETTINGS},
     )  # fmt: skip
     data = IncompleteData(
         tokens=encoded.tokens[rows], shape=(codec.length,),
@@ -122,7 +104,7 @@ def fit_network(
 
 
 def _validation(
-    network: ColumnNetwork, encoded: Encoded, held_out: np.ndarray, trainer: Trainer,
+    network: TableNetwork, encoded: Encoded, held_out: np.ndarray, trainer: Trainer,
     seed: int,
 ) -> Validation | None:  # fmt: skip
     """The held-out rows with some cells hidden; None where there is no such cell."""
@@ -139,7 +121,7 @@ def _validation(
 
 
 def make_trainer(
-    network: ColumnNetwork, data: IncompleteData, recipe: Recipe, seed: int
+    network: TableNetwork, data: IncompleteData, recipe: Recipe, seed: int
 ) -> Trainer:
     """The `Trainer` of a recipe."""
     mesh = table_mesh()
@@ -153,19 +135,19 @@ def make_trainer(
         rounds=rounds, steps_per_round=per_round, batch_size=batch,
         estep_batch_size=2 * batch, ema_decay=0.99, log_every=per_round, seed=seed,
     )  # fmt: skip
-    first: int | None = max(1, round(recipe.em_start * rounds))
-    if first >= rounds:  # also where a fit is too short for two rounds
-        first = None
-    objective = _objective(recipe, (first or 0) * per_round, per_round, network.length)
+    # A fit of one round, or one that starts EM at its end, has none.
+    start = recipe.em_start if recipe.em_start < 1 < rounds else None
+    seen = per_round * batch / max(1, len(data))
+    estep = EStep.over(
+        rounds, start, first=Sampler(num_reveals=8), fraction=0.5,
+        rows=min(1.0, 2 * seen), sampler=Sampler(num_reveals=3),
+    )  # fmt: skip
+    first_step = (estep.first_round or 0) * per_round
+    objective = _objective(recipe, first_step, per_round, network.length)
     optimizer = adamw(
         learning_rate=recipe.rate(len(data)), warmup_steps=100,
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,
-    )  # fmt: skip
-    seen = per_round * batch / max(1, len(data))
-    estep = EStep(
-        first_round=first, first=Sampler(num_reveals=8), fraction=0.5,
-        rows=min(1.0, 2 * seen), sampler=Sampler(num_reveals=3),
     )  # fmt: skip
     return Trainer(network, data, objective, estep, plan, optimizer, mesh)
 

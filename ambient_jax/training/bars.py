@@ -1,9 +1,12 @@
 """Progress bars: on a terminal, or always where a user asked for one."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from tqdm import tqdm
+
+T = TypeVar("T")
 
 
 class TerminalBar:
@@ -31,6 +34,15 @@ class TerminalBar:
 
     def close(self) -> None:
         self._bar.close()
+
+
+def watched(items: Sequence[T]) -> Iterable[T]:
+    """The items one by one, behind a bar where standard error is a terminal."""
+    hidden = not sys.stderr.isatty()
+    return tqdm(
+        items, "final figures", leave=False, dynamic_ncols=True, file=sys.stderr,
+        disable=hidden,
+    )  # fmt: skip
 
 
 SHOWN = ("easy_loss", "consistency_loss", "train_items_per_s")

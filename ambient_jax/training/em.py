@@ -157,6 +157,7 @@ class Trainer:
                 progress.state, _ = self._step(progress.state, batch, self._key)
             window.steps += 1
             _move(progress, index=index + 1)
+            bar.update(index + 1)
             if (index + 1) % plan.log_every == 0 or index + 1 == plan.steps_per_round:
                 figures = window.read(progress)
                 hooks.log(position.round, int(progress.state.step), figures)

@@ -38,10 +38,11 @@ class EStep:
     Attributes:
       first_round: round of the first E-step; the rounds before it train on the
         incomplete rows alone (warm start by the baseline). None: there is no E-step.
-      first: the sampler of the first one, a fresh draw for every row.
+      first: the sampler of the first one, fresh draws.
       fraction: share of each row's missing positions that a later E-step re-masks and
         draws again, in (0, 1]. 1 is a fresh draw; below 1 the chains stay warm.
-      rows: share of the rows that a later E-step refreshes, in (0, 1].
+      rows: share of the rows that an E-step draws, in (0, 1]. One that was never drawn
+        stays as it was observed, and is drawn whole when its turn comes.
       sampler: reveals and corrector sweeps of a later E-step.
       use_ema: draw with the averaged parameters.
       temperature: of the draws of the first E-step, above 0. A model that has never
@@ -134,9 +135,9 @@ class Completer:
         self._warm = RowMap(warm, mesh, batch_size)
 
     def chosen_rows(self, round_: int) -> np.ndarray:
-        """Sorted numbers of the rows that this round's E-step refreshes."""
+        """Sorted numbers of the rows that this round's E-step draws."""
         n = len(self.data)
-        if round_ == self.settings.first_round or self.settings.rows == 1:
+        if self.settings.rows == 1:
             return np.arange(n)
         rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
         count = max(1, round(self.settings.rows * n))

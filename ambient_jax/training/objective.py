@@ -1,6 +1,7 @@
 """What the M-step minimises: the easy loss plus `weight` times the consistency loss."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,6 +13,7 @@ from ambient_jax.diffusion import absorbing
 from ambient_jax.diffusion.consistency import Consistency, consistency_loss
 from ambient_jax.diffusion.losses import easy_loss, low_discrepancy_times
 from ambient_jax.diffusion.schedules import Linear, Schedule, elbo_weight
+from ambient_jax.networks.ensemble import Ensemble
 from ambient_jax.training.hiding import Hidden, QueryHiding
 from ambient_jax.types import Context, Denoiser, Params, RootKey, Tokens, bind
 
@@ -88,7 +90,18 @@ class Objective:
         """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`).
 
         `ema` are the averaged parameters, for a consistency loss that has them teach.
+        Of an `Ensemble` it is the mean over the members, each by itself and with a key
+        of its own.
         """
+        if isinstance(denoiser, Ensemble):
+            member = partial(self, denoiser.member)
+
+            def of_one(params, key, ema):
+                return member(params, batch, step, key, ema)
+
+            split = jax.random.split(key, denoiser.size)
+            each = jax.vmap(of_one)(params, split, ema)
+            return jax.tree.map(lambda x: x.mean(axis=0), each)
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)
         completion = batch.completion.astype(jnp.int32)

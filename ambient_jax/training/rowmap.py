@@ -59,6 +59,7 @@ class RowMap:
         `context` is `[N, F]`, see `Denoiser.apply`.
         """
         ids = np.arange(len(rows[0])) if ids is None else ids
+        params, key = jax.device_put((params, key), meshes.replicated(self.mesh))
         pending: tuple[slice, Any] | None = None
         for begin in range(start, len(rows[0]), self.batch_size):
             where = slice(begin, min(begin + self.batch_size, len(rows[0])))
@@ -91,7 +92,8 @@ class RowMap:
         ids, *rows = (array[padded] for array in arrays)
         told = None if context is None else context[padded]
         sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), told))
-        return self._run(params, key, *sent)
+        with jax.transfer_guard("disallow"):
+            return self._run(params, key, *sent)
 
     @staticmethod
     def _fetch(pending: tuple[slice, Any]) -> tuple[slice, Any]:

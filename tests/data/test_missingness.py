@@ -1,9 +1,13 @@
-"""Mechanisms: the rate they reach, what the chance depends on, and users' own."""
+"""Mechanisms: the rate they reach, and what the chance depends on, and users' own."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from ambient_jax.data.missingness import MAR, MCAR, MECHANISMS, MNAR, Blocks, Lines
+from ambient_jax.experiment import build
+from configs import baseline
 
 RNG = np.random.default_rng
 
@@ -83,3 +87,24 @@ def test_lines_hide_whole_rows_or_columns():
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ValueError, match=r"\[0, 1\)"):
         MCAR(rate=rate)
+
+
+def test_a_users_own_mechanism_is_chosen_by_its_name(monkeypatch):
+    """As the module's docstring shows it, from a config."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class TopHalf:
+        rate: float = 0.5
+
+        def __call__(self, x, num_values, rng):
+            observed = np.ones(x.shape, bool)
+            observed[:, : round(self.rate * x.shape[1])] = False
+            return observed
+
+    monkeypatch.setitem(MECHANISMS, "top_half", TopHalf)
+    config = baseline.get_config("digits")
+    config.data.missingness.update(name="top_half", rate=0.25)
+    train = build.dataset(config).train
+    hidden = (train.tokens == train.mask).reshape(-1, 8, 8)
+    assert hidden[:, :2].all()
+    assert not hidden[:, 2:].any()

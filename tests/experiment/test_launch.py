@@ -30,11 +30,13 @@ def launch(*arguments, cwd=ROOT):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A tiny run on digits, with the classifier."""
-    workdir = tmp_path_factory.mktemp("runs") / "run"
+    """A tiny run on digits, with the classifier, in the folder that a run gets."""
+    folder = tmp_path_factory.mktemp("here")
+    config = f"--config={ROOT}/configs/em_consistency.py:digits"
     code, out, err = launch(
-        *TINY, "--config.eval.num_samples=50", f"--workdir={workdir}"
+        config, *TINY[1:], "--config.eval.num_samples=50", cwd=folder
     )
+    workdir = folder / "runs" / "em_consistency_digits"
     assert code == 0, err
     assert "1 CPU device" in out.splitlines()[0]
     return workdir
@@ -279,7 +281,7 @@ def test_workdirs_that_cannot_be_used(tmp_path):
         code, _, err = launch(CONFIG, f"--workdir={workdir}")
         assert code == 2, err
         assert message in one_line(err)
-    code, _, err = launch(CONFIG)
+    code, _, err = launch("--mode=sample")
     assert (code, "no --workdir" in one_line(err)) == (2, True)
     code, _, err = launch("--mode=sample", f"--workdir={tmp_path / 'none'}")
     assert (code, "no run in" in one_line(err)) == (2, True)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from ambient_jax import AmbientImputer
+from ambient_jax import AmbientImputer, Recipe
 from tests.tabular.test_imputer import assert_completed, quick
 
 
@@ -212,5 +212,6 @@ def test_wide_table():
 
 def test_a_fit_of_one_step_has_no_round_for_an_estep():
     frame = pd.DataFrame({"x": [1.0, 2.0, np.nan, 4.0, 5.0], "k": list("abaab")})
-    imputer = AmbientImputer(max_epochs=1, random_state=0).fit(frame)
+    recipe = Recipe(width=8, depth=1, max_epochs=1, members=1)
+    imputer = AmbientImputer(recipe=recipe, random_state=0).fit(frame)
     assert imputer.transform(frame).notna().all(axis=None)

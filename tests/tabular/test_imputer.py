@@ -1,5 +1,6 @@
 """AmbientImputer: contract; the edge cases are in test_edge_cases."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -15,13 +16,19 @@ from sklearn.preprocessing import StandardScaler
 
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.files import write_npz
+from ambient_jax.networks.ensemble import Ensemble
 from ambient_jax.tabular.model import CHUNK, CHUNK_CELLS, rows_at_once
 
-QUICK = Recipe(width=16, depth=1, embed=4, max_epochs=2, batch_size=32, rounds=2)
+QUICK = Recipe(
+    width=16, depth=1, embed=4, max_epochs=2, batch_size=32, rounds=2, members=1
+)
 
 
-def quick(**fields):
-    return AmbientImputer(random_state=0, recipe=QUICK, **fields)
+PAIR = dataclasses.replace(QUICK, members=2, em_start=1.0, consistency_weight=0.0)
+
+
+def quick(recipe=QUICK, **fields):
+    return AmbientImputer(random_state=0, recipe=recipe, **fields)
 
 
 def mixed(n=60, seed=0, rate=0.25):
@@ -173,11 +180,25 @@ def test_load_refuses_what_is_not_a_model(tmp_path):
 def test_load_refuses_two_files_of_different_models(frame, fitted, tmp_path):
     """What a kill between the two files of a second `save` leaves."""
     fitted.save(tmp_path / "a")
-    quick().fit(numbers := frame[["x", "small"]]).save(tmp_path / "b")
+    pair = quick(PAIR).fit(numbers := frame[["x", "small"]])
+    pair.save(tmp_path / "b")
     shutil.copy(tmp_path / "b/model.npz", tmp_path / "a/model.npz")
     with pytest.raises(ValueError, match=r"damaged.*not the one"):
         AmbientImputer.load(tmp_path / "a")
-    assert_completed(AmbientImputer.load(tmp_path / "b").transform(numbers), numbers)
+    back = AmbientImputer.load(tmp_path / "b")
+    assert isinstance(back.model_.denoiser, Ensemble)
+    pd.testing.assert_frame_equal(back.transform(numbers), pair.transform(numbers))
+
+
+def test_a_model_saved_before_there_were_ensembles_is_one_network(
+    frame, fitted, tmp_path
+):
+    fitted.save(tmp_path)
+    fields = json.loads((tmp_path / "model.json").read_text())
+    assert fields["network"].pop("members") == 1
+    (tmp_path / "model.json").write_text(json.dumps(fields | {"version": 2}))
+    back = AmbientImputer.load(tmp_path)
+    pd.testing.assert_frame_equal(back.transform(frame), fitted.transform(frame))
 
 
 def test_load_reports_an_absent_array_as_damage(fitted, tmp_path):

@@ -12,7 +12,7 @@ from configs.table import get_config
 
 SMALL = Recipe(
     width=8, depth=1, embed=2, max_epochs=12, batch_size=32, rounds=6, em_start=0.5,
-    patience=2,
+    patience=2, members=1,
 )  # fmt: skip
 
 

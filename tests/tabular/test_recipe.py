@@ -5,7 +5,13 @@ import pytest
 
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.networks.column_network import ColumnNetwork, ColumnTables
-from ambient_jax.tabular.recipe import STEPS, Recipe
+from ambient_jax.tabular.recipe import (
+    COST,
+    COST_COLUMNS,
+    MOST_MEMBERS,
+    STEPS,
+    Recipe,
+)
 from ambient_jax.tabular.training import make_trainer
 
 
@@ -28,6 +34,8 @@ def test_an_estep_draws_no_more_rows_than_training_can_use(num_rows, all_of_them
     assert (drawn == num_rows) is all_of_them
     assert drawn <= min(num_rows, 2 * trained) + 1
     assert drawn >= min(num_rows, trained)
+    first = trainer.estep.first_round
+    assert len(trainer._completer.chosen_rows(first)) == round(drawn)
 
 
 def test_steps_lie_in_their_limits_until_a_pass_takes_more():
@@ -36,3 +44,16 @@ def test_steps_lie_in_their_limits_until_a_pass_takes_more():
     assert STEPS[0] < recipe.steps(3000) < STEPS[1]
     assert recipe.steps(20_000) == STEPS[1]
     assert recipe.steps(5_000_000) == round(5_000_000 / recipe.batch_size)
+
+
+def test_an_ensemble_costs_no_more_than_one_network_of_a_large_table():
+    recipe, most = Recipe(), MOST_MEMBERS
+    assert [recipe.ensemble(n, 17) for n in (50, 4000, 20_000)] == [most, most, 1]
+    assert recipe.ensemble(900, 500) == 1
+    sizes = [(n, c) for n in (300, 5000, 8000, 30_000) for c in (3, 17, 60)]
+    for n, c in sizes:
+        count = recipe.ensemble(n, c)
+        assert count == 1 or count * recipe.steps(n) * (c + COST_COLUMNS) <= COST
+    assert Recipe(members=5).ensemble(10**6, 17) == 5
+    # A short fit is one of as many networks: its length is the user's, not the table's.
+    assert Recipe(max_epochs=1).ensemble(20_000, 17) == 1

@@ -47,3 +47,20 @@ def test_every_estep_draws_at_its_own_temperature(incomplete, mesh):
     chance = 1 / (1 + np.exp(-1))
     assert shares[:3] == [1, 1, 1]
     assert abs(shares[3] - chance) < 5 * np.sqrt(chance * (1 - chance) / hidden.sum())
+
+
+def test_rows_that_were_not_drawn_stay_as_observed_until_their_turn(incomplete, mesh):
+    network = Table(incomplete.tokens.shape[1])
+    params = network.init(jax.random.key(0))
+    completer = Completer(
+        network, incomplete, EStep(first_round=0, rows=0.3), mesh, 40, 0
+    )
+    completions, drawn = incomplete.tokens.copy(), np.zeros(len(incomplete), bool)
+    for round_ in range(4):
+        list(completer.run(params, completions, round_))
+        drawn[completer.chosen_rows(round_)] = True
+        assert 60 <= drawn.sum() < len(incomplete)
+        np.testing.assert_array_equal(completions[~drawn], incomplete.tokens[~drawn])
+        assert (completions[drawn] < incomplete.mask).all()
+    seen = incomplete.observed
+    np.testing.assert_array_equal(completions[seen], incomplete.tokens[seen])
