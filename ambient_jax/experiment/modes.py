@@ -36,18 +36,10 @@ def run(flags: Any) -> None:
         print(write_comparison(folders, output))
         print(f"report: {output}")
         return
-    workdir = Workdir(flags.workdir or _usual_workdir(flags))
     if flags.mode == "train":
-        if flags.config is None:
-            raise UserError(
-                "no --config; for example --config=configs/em_consistency.py:digits"
-            )
-        if table.is_table(flags.config):
-            table.run(flags.config, workdir.path, flags.overwrite)
-            return
         with _absent_fields("the config", "configs/base.py names them all"):
-            code = train.train(flags.config, workdir)
-        sys.exit(code)
+            sys.exit(_train(flags))
+    workdir = _workdir(flags)
     config = ConfigDict(workdir.config())
     _refuse_other_config(flags, workdir, config)
     modes = {"sample": _sample, "impute": _impute, "evaluate": _evaluate}
@@ -71,12 +63,24 @@ def _absent_fields(what: str, remedy: str) -> Iterator[None]:
         raise UserError(f"{what} has no {name}; {remedy}") from error
 
 
-def _usual_workdir(flags: Any) -> str:
-    """Where a training run goes that names no folder: `runs/NAME_DATA`."""
-    config = flags.config
-    if flags.mode != "train" or config is None or table.is_table(config):
+def _workdir(flags: Any) -> Workdir:
+    if not flags.workdir:
         raise UserError("no --workdir; give the folder of the run: --workdir=FOLDER")
-    return f"runs/{config.name}_{Path(config.data.source).stem}"
+    return Workdir(flags.workdir)
+
+
+def _train(flags: Any) -> int:
+    """The exit code. A run that names no folder goes to `runs/NAME_DATA`."""
+    config = flags.config
+    if config is None:
+        raise UserError(
+            "no --config; for example --config=configs/em_consistency.py:digits"
+        )
+    if table.is_table(config):
+        table.run(config, _workdir(flags).path, flags.overwrite)
+        return 0
+    usual = f"runs/{config.name}_{Path(config.data.source).stem}"
+    return train.train(config, Workdir(flags.workdir or usual))
 
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:

@@ -41,9 +41,14 @@ def test_a_config_file_may_raise_anything(tmp_path, text, capfd):
 
 
 def test_a_config_without_a_field_is_named():
-    with pytest.raises(UserError, match="the config has no 'data'; see base"):
-        with modes._absent_fields("the config", "see base"):
-            build.check_numbers(ConfigDict({"name": "bare"}))
+    bare = ConfigDict({"name": "bare"})
+    for call in (
+        lambda: build.check_numbers(bare),
+        lambda: modes._train(SimpleNamespace(config=bare, workdir=None)),
+    ):
+        with pytest.raises(UserError, match="the config has no 'data'; see base"):
+            with modes._absent_fields("the config", "see base"):
+                call()
 
 
 def test_outputs_that_cannot_be_written_are_known_before_the_work(tmp_path):
