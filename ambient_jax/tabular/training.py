@@ -137,10 +137,10 @@ def make_trainer(
     )  # fmt: skip
     # A fit of one round, or one that starts EM at its end, has none.
     start = recipe.em_start if recipe.em_start < 1 < rounds else None
-    seen = per_round * batch / max(1, len(data))
+    drawn = min(1.0, 2 * per_round * batch / max(1, len(data)))
     estep = EStep.over(
         rounds, start, first=Sampler(num_reveals=8), fraction=0.5,
-        rows=min(1.0, 2 * seen), sampler=Sampler(num_reveals=3),
+        rows=drawn, first_rows=drawn, sampler=Sampler(num_reveals=3),
     )  # fmt: skip
     first_step = (estep.first_round or 0) * per_round
     objective = _objective(recipe, first_step, per_round, network.length)

@@ -39,10 +39,11 @@ class EStep:
       first_round: round of the first E-step; the rounds before it train on the
         incomplete rows alone (warm start by the baseline). None: there is no E-step.
       first: the sampler of the first one, fresh draws.
+      first_rows: share of the rows that the first one draws, in (0, 1]. A row that was
+        never drawn stays as observed; a later E-step draws all of its missing cells.
       fraction: share of each row's missing positions that a later E-step re-masks and
         draws again, in (0, 1]. 1 is a fresh draw; below 1 the chains stay warm.
-      rows: share of the rows that an E-step draws, in (0, 1]. One that was never drawn
-        stays as it was observed, and is drawn whole when its turn comes.
+      rows: share of the rows that a later E-step refreshes, in (0, 1].
       sampler: reveals and corrector sweeps of a later E-step.
       use_ema: draw with the averaged parameters.
       temperature: of the draws of the first E-step, above 0. A model that has never
@@ -58,6 +59,7 @@ class EStep:
     first: Sampler = Sampler(num_reveals=16)
     fraction: float = 0.3
     rows: float = 1.0
+    first_rows: float = 1.0
     sampler: Sampler = Sampler(num_reveals=4)
     use_ema: bool = True
     temperature: float = 1.0
@@ -70,8 +72,9 @@ class EStep:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         if self.warming_rounds is not None and self.warming_rounds < 1:
             raise ValueError("warming_rounds must be at least 1, or None")
-        if not (0 < self.fraction <= 1 and 0 < self.rows <= 1):
-            raise ValueError("fraction and rows must lie in (0, 1]")
+        shares = (self.fraction, self.rows, self.first_rows)
+        if not all(0 < share <= 1 for share in shares):
+            raise ValueError("fraction, rows and first_rows must lie in (0, 1]")
         if self.first_round is not None and self.first_round < 0:
             raise ValueError(f"first_round must not be below 0, got {self.first_round}")
 
@@ -136,11 +139,13 @@ class Completer:
 
     def chosen_rows(self, round_: int) -> np.ndarray:
         """Sorted numbers of the rows that this round's E-step draws."""
-        n = len(self.data)
-        if self.settings.rows == 1:
+        n, settings = len(self.data), self.settings
+        first = round_ == settings.first_round
+        share = settings.first_rows if first else settings.rows
+        if share == 1:
             return np.arange(n)
         rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
-        count = max(1, round(self.settings.rows * n))
+        count = max(1, round(share * n))
         return np.sort(rng.choice(n, count, replace=False))
 
     def run(

@@ -53,7 +53,7 @@ def test_rows_that_were_not_drawn_stay_as_observed_until_their_turn(incomplete, 
     network = Table(incomplete.tokens.shape[1])
     params = network.init(jax.random.key(0))
     completer = Completer(
-        network, incomplete, EStep(first_round=0, rows=0.3), mesh, 40, 0
+        network, incomplete, EStep(first_round=0, rows=0.3, first_rows=0.3), mesh, 40, 0
     )
     completions, drawn = incomplete.tokens.copy(), np.zeros(len(incomplete), bool)
     for round_ in range(4):
