@@ -75,6 +75,7 @@ def checkpoint_bits(workdir):
 
 
 @pytest.mark.timeout(600)  # eight launches
+@pytest.mark.slow
 def test_killed_everywhere_it_ends_bitwise_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     code, _, err = run("never", whole)
