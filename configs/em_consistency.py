@@ -6,7 +6,7 @@ How: KL from the averaged network at a cleaner step to the prediction at a noisi
 from the first round on, where the reveals between the two are observed values and not
 imputed ones. The published form (the online network teaches), the martingale and larger
 weights did not beat EM only on digits: docs/recipe.md.
-Cost: one more forward pass a step, without its backward; digits 310 s on one core, 236
+Cost: one more forward pass a step, without its backward; digits 310 s on one core, 223
 on two, mnist14 36 minutes.
 Expected test_nll_nats: digits 18.72 and 18.38 (seeds 0 and 1), mnist14 38.91.
 Command: python launch.py --config=configs/em_consistency.py:digits --workdir=/tmp/run
