@@ -7,7 +7,7 @@ import numpy as np
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
-from ambient_jax.data.npz import check_arrays, whole_numbers
+from ambient_jax.data.npz import check_arrays
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
 from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
@@ -21,7 +21,7 @@ from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import adamw
+from ambient_jax.training.optimizer import make_optimizer
 from ambient_jax.types import Denoiser
 
 
@@ -55,9 +55,9 @@ def load_data(
     for name in ("side", "dir"):
         if sizes.pop(name, None) is not None:
             raise UserError(f"{name} applies to pictures by name, not to an array")
-    arrays = {"x": whole_numbers("array: `x`", source)}
+    arrays = {"x": source}
     if x_test is not None:
-        arrays["x_test"] = whole_numbers("array: `x_test`", x_test)
+        arrays["x_test"] = x_test
     rows = check_arrays(arrays, "array")
     return from_rows(rows, "array", missingness=missingness, seed=seed, **sizes)
 
@@ -124,7 +124,7 @@ def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model
         rounds=s.rounds, steps_per_round=s.steps_per_round, batch_size=batch,
         estep_batch_size=2 * batch, ema_decay=0.995, seed=s.seed,
     )  # fmt: skip
-    optimizer = adamw(
+    optimizer = make_optimizer(
         learning_rate=s.learning_rate, warmup_steps=100,
         total_steps=s.rounds * s.steps_per_round, weight_decay=0.01, clip_norm=1.0,
     )  # fmt: skip

@@ -13,7 +13,6 @@ import dataclasses
 import jax
 import numpy as np
 
-from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import mean
 from ambient_jax.experiment.setup import Setup
@@ -50,7 +49,7 @@ def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
             compiled.denoiser, data, settings, made.mesh, compiled.batch_size, seed=1
         )
         drawn[name] = data.tokens.copy()
-        print(f"forwards a round, {name}: {forwards(settings.sampler)}")
+        print(f"forwards a round, {name}: {settings.sampler.passes}")
     print(f"{'round':>5} " + " ".join(f"{name:>15}" for name in chains))
     for round_ in range(rounds + 1):
         texts = []
@@ -58,11 +57,6 @@ def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
             list(completer.run(params, drawn[name], round_))
             texts.append(nats(compiled, params, drawn[name], round_))
         print(f"{round_:>5} " + " ".join(f"{text:>15}" for text in texts), flush=True)
-
-
-def forwards(sampler: Sampler) -> int:
-    """Forward passes of one draw."""
-    return sampler.num_reveals + sampler.corrector_sweeps
 
 
 def nats(compiled: Compiled, params: Params, x: np.ndarray, round_: int) -> str:

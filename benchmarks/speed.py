@@ -30,7 +30,7 @@ from ambient_jax.networks.unet import UNet
 from ambient_jax.training import keys, mesh
 from ambient_jax.training.estep import Completer, EStep
 from ambient_jax.training.objective import Batch, Objective
-from ambient_jax.training.optimizer import adamw
+from ambient_jax.training.optimizer import make_optimizer
 from ambient_jax.training.state import init_state
 from ambient_jax.training.step import compile_train_step
 from benchmarks import floors
@@ -132,7 +132,7 @@ def row(name: str, value: float, expected: float | None, target: str) -> None:
 
 
 def optimizer() -> optax.GradientTransformation:
-    return adamw(
+    return make_optimizer(
         learning_rate=1e-3, warmup_steps=10, total_steps=10_000, weight_decay=0.01,
         clip_norm=1.0,
     )  # fmt: skip

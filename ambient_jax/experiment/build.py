@@ -33,7 +33,7 @@ from ambient_jax.networks.unet import UNet
 from ambient_jax.training.em import Plan
 from ambient_jax.training.estep import EStep, round_at, start_and_end
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import OPTIMIZERS
+from ambient_jax.training.optimizer import KINDS, make_optimizer
 from ambient_jax.types import Denoiser
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def optimizer(config: Config) -> optax.GradientTransformation:
     """The optimizer and its learning rate over the whole run."""
     c = config.optimizer
     return construct(
-        "optimizer", choose("optimizer.name", OPTIMIZERS, c.name),
+        "optimizer", make_optimizer, kind=choose("optimizer.name", KINDS, c.name),
         learning_rate=c.learning_rate, warmup_steps=c.warmup_steps,
         total_steps=config.train.rounds * config.train.steps_per_round,
         weight_decay=c.weight_decay, clip_norm=c.clip_norm,

@@ -25,7 +25,7 @@ from ambient_jax.training.estep import EStep
 from ambient_jax.training.hiding import QueryHiding
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import adamw
+from ambient_jax.training.optimizer import make_optimizer
 from ambient_jax.types import Params
 
 SMALL_BATCH = 32
@@ -144,7 +144,7 @@ def make_trainer(
     )  # fmt: skip
     first_step = (estep.first_round or 0) * per_round
     objective = _objective(recipe, first_step, per_round, network.length)
-    optimizer = adamw(
+    optimizer = make_optimizer(
         learning_rate=recipe.rate(len(data)), warmup_steps=100,
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
         clip_norm=1.0,

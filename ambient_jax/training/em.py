@@ -157,11 +157,11 @@ class Trainer:
                 progress.state, _ = self._step(progress.state, batch, self._key)
             window.steps += 1
             _move(progress, index=index + 1)
-            bar.update(index + 1)
+            figures: dict[str, float] = {}
             if (index + 1) % plan.log_every == 0 or index + 1 == plan.steps_per_round:
                 figures = window.read(progress)
                 hooks.log(position.round, int(progress.state.step), figures)
-                bar.update(index + 1, figures)
+            bar.update(index + 1, figures)
             if index + 1 < plan.steps_per_round:
                 _stop_if_asked(progress, hooks)
         bar.close()

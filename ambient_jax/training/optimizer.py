@@ -1,4 +1,4 @@
-"""Optimizers, each with global-norm clipping and a warm-up / cosine learning rate."""
+"""The optimizer of the M-step: AdamW, or Muon for the kernels."""
 
 import math
 from collections.abc import Callable
@@ -16,11 +16,36 @@ LEAST_SIDE = 8
 """Matrices with a shorter side, such as a read-out of two values, are left to AdamW."""
 
 
-def adamw(
-    *, learning_rate: float, warmup_steps: int, total_steps: int, weight_decay: float,
-    clip_norm: float,
+def adamw(rate: optax.Schedule, weight_decay: float) -> optax.GradientTransformation:
+    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
+    return optax.adamw(rate, b2=0.99, weight_decay=weight_decay)
+
+
+def orthogonal(
+    rate: optax.Schedule, weight_decay: float
+) -> optax.GradientTransformation:
+    """Muon for the kernels, AdamW for everything else.
+
+    Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) moves a matrix along
+    its orthogonalised momentum. Its steps have the size of AdamW's (Liu et al. 2025,
+    arXiv 2502.16982, eq. 4), so that one learning rate serves both.
+    """
+    return muon(
+        rate, weight_decay=weight_decay, adam_b2=0.99, consistent_rms=0.2,
+        muon_weight_dimension_numbers=matrices,
+    )  # fmt: skip
+
+
+Kind = Callable[[optax.Schedule, float], optax.GradientTransformation]
+
+KINDS: dict[str, Kind] = {"adamw": adamw, "muon": orthogonal}
+
+
+def make_optimizer(
+    *, kind: Kind = adamw, learning_rate: float, warmup_steps: int, total_steps: int,
+    weight_decay: float, clip_norm: float,
 ) -> optax.GradientTransformation:  # fmt: skip
-    """AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101).
+    """Global-norm clipping, then `kind` with a warm-up / cosine learning rate.
 
     Args:
       learning_rate: peak; it is reached after `warmup_steps` and falls to 2 % of it.
@@ -29,37 +54,17 @@ def adamw(
     Raises:
       ValueError: a rate or a norm is not above 0, or another number below it.
     """
-    rate = _rate(learning_rate, warmup_steps, total_steps, weight_decay, clip_norm)
-    return optax.chain(
-        optax.clip_by_global_norm(clip_norm),
-        optax.adamw(rate, b2=0.99, weight_decay=weight_decay),
-    )
-
-
-def orthogonal(
-    *, learning_rate: float, warmup_steps: int, total_steps: int, weight_decay: float,
-    clip_norm: float,
-) -> optax.GradientTransformation:  # fmt: skip
-    """Muon for the kernels, AdamW for everything else. Arguments as of `adamw`.
-
-    Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) moves a matrix along
-    its orthogonalised momentum. Its steps have the size of AdamW's (Liu et al. 2025,
-    arXiv 2502.16982, eq. 4), so that one learning rate serves both.
-    """
-    rate = _rate(learning_rate, warmup_steps, total_steps, weight_decay, clip_norm)
-    return optax.chain(
-        optax.clip_by_global_norm(clip_norm),
-        muon(
-            rate, weight_decay=weight_decay, adam_b2=0.99, consistent_rms=0.2,
-            muon_weight_dimension_numbers=matrices,
-        ),
+    if learning_rate <= 0 or clip_norm <= 0 or min(warmup_steps, weight_decay) < 0:
+        raise ValueError(
+            "learning_rate and clip_norm must be above 0, warmup_steps and "
+            f"weight_decay not below it; got {learning_rate}, {clip_norm}, "
+            f"{warmup_steps}, {weight_decay}"
+        )
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, min(warmup_steps, total_steps // 2), max(total_steps, 1),
+        end_value=0.02 * learning_rate,
     )  # fmt: skip
-
-
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
-    "muon": orthogonal,
-    "adamw": adamw,
-}
+    return optax.chain(optax.clip_by_global_norm(clip_norm), kind(rate, weight_decay))
 
 
 def matrices(params: Params) -> Params:
@@ -81,19 +86,3 @@ def _matrix(path: tuple, value: jax.Array) -> MuonDimensionNumbers | None:
         return None
     axes = tuple(range(value.ndim))
     return MuonDimensionNumbers(axes[:split], axes[split:])
-
-
-def _rate(
-    learning_rate: float, warmup_steps: int, total_steps: int, weight_decay: float,
-    clip_norm: float,
-) -> optax.Schedule:  # fmt: skip
-    if learning_rate <= 0 or clip_norm <= 0 or min(warmup_steps, weight_decay) < 0:
-        raise ValueError(
-            "learning_rate and clip_norm must be above 0, warmup_steps and "
-            f"weight_decay not below it; got {learning_rate}, {clip_norm}, "
-            f"{warmup_steps}, {weight_decay}"
-        )
-    return optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, min(warmup_steps, total_steps // 2), max(total_steps, 1),
-        end_value=0.02 * learning_rate,
-    )  # fmt: skip

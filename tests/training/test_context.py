@@ -14,7 +14,7 @@ from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Quiet
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import adamw
+from ambient_jax.training.optimizer import make_optimizer
 
 L = 5
 
@@ -59,7 +59,7 @@ def test_rows_keep_their_context_in_training_and_in_the_e_step(mesh):
     plan = Plan(rounds=3, steps_per_round=2, batch_size=8, estep_batch_size=8)
     trainer = Trainer(
         Told(), data, Objective(), EStep(first_round=1, rows=0.5), plan,
-        adamw(
+        make_optimizer(
             learning_rate=1e-3, warmup_steps=1, total_steps=6, weight_decay=0.0,
             clip_norm=1.0,
         ), mesh,

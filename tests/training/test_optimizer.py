@@ -8,7 +8,7 @@ from optax.contrib import MuonDimensionNumbers
 
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training.optimizer import OPTIMIZERS, matrices
+from ambient_jax.training.optimizer import KINDS, make_optimizer, matrices
 
 SETTINGS = {
     "learning_rate": 0.01, "warmup_steps": 0, "total_steps": 10, "weight_decay": 0.0,
@@ -17,7 +17,7 @@ SETTINGS = {
 
 
 def updates(name, params, grads):
-    optimizer = OPTIMIZERS[name](**SETTINGS)
+    optimizer = make_optimizer(kind=KINDS[name], **SETTINGS)
     return optimizer.update(grads, optimizer.init(params), params)[0]
 
 
