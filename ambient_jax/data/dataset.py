@@ -15,12 +15,15 @@ class IncompleteData:
       num_values: V.
       context: `[N, F]` float32, what a network is told of the observed tokens beside
         their values (see `Denoiser.apply`); None where tokens say it all.
+      left_out: `[N]` integers, the member of an `Ensemble` that must not learn from the
+        row, -1 where all do; None: all learn from all.
     """
 
     tokens: np.ndarray
     shape: tuple[int, ...]
     num_values: int
     context: np.ndarray | None = None
+    left_out: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         length = int(np.prod(self.shape))
@@ -30,10 +33,12 @@ class IncompleteData:
             )
         if self.tokens.size and self.tokens.max() > self.num_values:
             raise ValueError(f"tokens above MASK = {self.num_values}")
-        if self.context is not None and len(self.context) != len(self.tokens):
-            raise ValueError(
-                f"context has {len(self.context)} rows, tokens {len(self.tokens)}"
-            )
+        for name in ("context", "left_out"):
+            beside = getattr(self, name)
+            if beside is not None and len(beside) != len(self.tokens):
+                raise ValueError(
+                    f"{name} has {len(beside)} rows, tokens {len(self.tokens)}"
+                )
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -1,9 +1,14 @@
 """Members of one architecture whose predictions are averaged."""
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
 
 from ambient_jax.types import Context, Denoiser, Logits, Params, RootKey, Tokens, bind
 
@@ -19,6 +24,7 @@ class Ensemble:
     Attributes:
       member: the network of each.
       size: how many.
+      own: fields of `member` that differ between them, with a leading axis of `size`.
 
     References:
       Lakshminarayanan et al. 2017 (arXiv 1612.01474).
@@ -26,6 +32,7 @@ class Ensemble:
 
     member: Denoiser
     size: int
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -40,10 +47,62 @@ class Ensemble:
     def init(self, key: RootKey) -> Params:
         return jax.vmap(self.member.init)(jax.random.split(key, self.size))
 
+    def with_own(self, own: Mapping[str, Any]) -> Denoiser:
+        """The member whose own fields those are."""
+        if not own:
+            return self.member
+        return dataclasses.replace(cast(Any, self.member), **own)
+
+    def each(
+        self, params: Params, z: Tokens, context: Context | None = None
+    ) -> Float[Array, "K B L V"]:
+        """Log probabilities that each member gives each token."""
+
+        def one(params, own):
+            return jax.nn.log_softmax(bind(self.with_own(own), params, context)(z))
+
+        return jax.vmap(one)(params, self.own)
+
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
         """The log of the mean probability of each token."""
-        logits = jax.vmap(lambda p: bind(self.member, p, context)(z))(params)
-        log_p = jax.nn.log_softmax(logits)
+        log_p = self.each(params, z, context)
         return jax.nn.logsumexp(log_p, axis=0) - jnp.log(self.size)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LeftOut:
+    """Answers each row by the one member that has not learned from it.
+
+    A `Denoiser` whose context has one column more than the ensemble's, the last: the
+    number of that member. See `beside`.
+    """
+
+    ensemble: Ensemble
+
+    @property
+    def length(self) -> int:
+        """L."""
+        return self.ensemble.length
+
+    @property
+    def num_values(self) -> int:
+        """V."""
+        return self.ensemble.num_values
+
+    @staticmethod
+    def beside(context: np.ndarray, member: np.ndarray) -> np.ndarray:
+        """`context [N, F]` with the numbers `member [N]`: `[N, F + 1]` float32."""
+        return np.concatenate([context, member[:, None]], axis=1, dtype=np.float32)
+
+    def init(self, key: RootKey) -> Params:
+        return self.ensemble.init(key)
+
+    def apply(
+        self, params: Params, z: Tokens, context: Context | None = None
+    ) -> Logits:
+        assert context is not None, "the context says which member answers"
+        member = context[:, -1].astype(jnp.int32)
+        each = self.ensemble.each(params, z, context[:, :-1])
+        return jnp.take_along_axis(each, member[None, :, None, None], axis=0)[0]

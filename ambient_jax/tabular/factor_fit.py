@@ -40,6 +40,23 @@ def fit_factors(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> F
     return dataclasses.replace(_fit(codec, tokens, context), trust=trust)
 
 
+def fit_factors_of_members(
+    codec: TableCodec, tokens: np.ndarray, context: np.ndarray, left_out: np.ndarray,
+    members: int,
+) -> Factors:  # fmt: skip
+    """Those of each member, from the rows that it does not leave out, `[K, ...]`.
+
+    `trust` is that of all rows: it was told by rows left out already.
+    """
+    trust = _trust(codec, tokens, context)
+    made = []
+    for member in range(members):
+        rows = left_out != member
+        own = _fit(codec, tokens[rows], context[rows])
+        made.append(dataclasses.replace(own, trust=trust))
+    return jax.tree.map(lambda *parts: np.stack(parts), *made)
+
+
 def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.ndarray:
     """`[L]` weights that give hidden cells of rows left out the highest likelihood."""
     rng = np.random.default_rng(0)

@@ -1,11 +1,14 @@
 """Rows kept out of training, and what intervals learn from them."""
 
+import dataclasses
+
 import numpy as np
 
 from ambient_jax.tabular.calibration import Calibration, level_needed
 from ambient_jax.tabular.codec import Encoded
 from ambient_jax.tabular.early_stop import hide_some
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.network import outsider
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.predictive import own_probabilities
 from ambient_jax.training import keys
@@ -21,31 +24,43 @@ RATE = 0.1
 """Share of them each time: few, so that the rest tell as much as a query's do."""
 
 
-def choose_held_out(
-    tokens: np.ndarray, mask: int, fraction: float, seed: int
+def choose_left_out(
+    tokens: np.ndarray, mask: int, fraction: float, members: int, seed: int
 ) -> np.ndarray:
-    """`[N]` bool: the rows that training does not see, among those not all missing."""
-    held_out = np.zeros(len(tokens), bool)
+    """`[N]`: the network, of `members`, that does not learn from a row; -1 for most.
+
+    Each leaves out rows of its own, among those that are not all missing.
+    """
+    left_out = np.full(len(tokens), -1)
+    fraction = min(fraction, 1 / members)
     count = min(MOST_ROWS, round(fraction * len(tokens)))
     if len(tokens) < FEWEST_ROWS or count < 1:
-        return held_out
+        return left_out
     usable = np.flatnonzero((tokens != mask).any(axis=1))
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 1)
-    held_out[rng.permutation(usable)[:count]] = True
-    return held_out
+    chosen = rng.permutation(usable)[: members * count]
+    left_out[chosen] = np.arange(len(chosen)) % members
+    return left_out
 
 
 def calibrate(
-    model: TableModel, encoded: Encoded, held_out: np.ndarray, seed: int
+    model: TableModel, encoded: Encoded, left_out: np.ndarray, seed: int
 ) -> Calibration:
-    """Conformal scores of cells of the held-out rows that are hidden for it."""
-    codec, rows = model.codec, np.flatnonzero(held_out)
+    """Conformal scores of hidden cells of the rows that were `left_out [N]`.
+
+    Each is scored by the network that did not learn from its row. The mean over an
+    ensemble is better than that, so that its intervals are a little too wide.
+    """
+    codec, rows = model.codec, np.flatnonzero(left_out >= 0)
+    judge, context = outsider(model.denoiser, encoded.context[rows], left_out[rows])
+    if judge is not model.denoiser:
+        model = dataclasses.replace(model, denoiser=judge)
     scores: list[list[np.ndarray]] = [[] for _ in codec.columns]
     for repeat in range(REPEATS if len(rows) else 0):
         rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 2, repeat)
         shown = Encoded(
             tokens=hide_some(encoded.tokens[rows], codec.num_values, rng, RATE),
-            context=encoded.context[rows], values=encoded.values[rows],
+            context=context, values=encoded.values[rows],
         )  # fmt: skip
         for chosen, p in model.probabilities(shown, np.arange(len(rows))):
             for i, column in enumerate(codec.columns):

@@ -15,7 +15,7 @@ from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.completion import Completion
 from ambient_jax.tabular.distribution import distribution_of
-from ambient_jax.tabular.held_out import calibrate, choose_held_out
+from ambient_jax.tabular.held_out import calibrate, choose_left_out
 from ambient_jax.tabular.inputs import as_frame, holes_of, position_of, warn_of_empty
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.outputs import (
@@ -131,18 +131,20 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     def _fit_model(self, codec: TableCodec, encoded: Encoded) -> None:
         recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
-        held_out = choose_held_out(
-            encoded.tokens, codec.num_values, self.validation_fraction, self.seed_
-        )
+        members = recipe.ensemble(len(encoded.tokens), codec.length)
+        left_out = choose_left_out(
+            encoded.tokens, codec.num_values, self.validation_fraction, members,
+            self.seed_,
+        )  # fmt: skip
         kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
-            codec, encoded, held_out, recipe, seed=self.seed_, verbose=self.verbose,
-            keep_in=kept,
+            codec, encoded, left_out, recipe, members=members, seed=self.seed_,
+            verbose=self.verbose, keep_in=kept,
         )  # fmt: skip
         self.model_ = TableModel(
             codec=codec, denoiser=fitted.denoiser, params=fitted.params
         )
-        self.calibration_ = calibrate(self.model_, encoded, held_out, self.seed_)
+        self.calibration_ = calibrate(self.model_, encoded, left_out, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
     def transform(self, X: Any) -> Any:

@@ -10,11 +10,10 @@ import numpy as np
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.tabular.codec import Encoded, TableCodec
-from ambient_jax.tabular.network import TableNetwork
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.training import table_mesh
 from ambient_jax.training import keys
-from ambient_jax.types import Params
+from ambient_jax.types import Denoiser, Params
 
 CHUNK = 4096
 """Most rows whose probabilities are held at once."""
@@ -40,7 +39,7 @@ class TableModel:
     """
 
     codec: TableCodec
-    denoiser: TableNetwork
+    denoiser: Denoiser
     params: Params
     reveals: int = 64
     batch_size: int = 512

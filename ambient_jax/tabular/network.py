@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
-from ambient_jax.networks.ensemble import Ensemble
+from ambient_jax.networks.ensemble import Ensemble, LeftOut
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.types import Denoiser
 
 TableNetwork = ColumnNetwork | Ensemble
 
@@ -18,21 +19,39 @@ SETTINGS = ("mixer", "width", "depth", "embed")
 def network_of(
     codec: TableCodec, factors: Factors | None, members: int, **settings: Any
 ) -> TableNetwork:
-    """`members` networks with `settings`, or one by itself."""
+    """`members` networks with `settings`, or one by itself.
+
+    The arrays of an ensemble's `factors` have a leading axis of `members`.
+    """
     tables = tables_of(codec)
-    member = ColumnNetwork(tables=tables, factors=factors, **settings)
-    return member if members == 1 else Ensemble(member=member, size=members)
+    if members == 1:
+        return ColumnNetwork(tables=tables, factors=factors, **settings)
+    own = {} if factors is None else {"factors": factors}
+    member = ColumnNetwork(tables=tables, **settings)
+    return Ensemble(member=member, size=members, own=own)
 
 
 def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
     """What `network_of` takes beside a codec: `members` with the settings; factors."""
     if isinstance(network, Ensemble):
         member, members = network.member, network.size
+        factors = network.own.get("factors")
     else:
-        member, members = network, 1
-    assert isinstance(member, ColumnNetwork)
+        member, members, factors = network, 1, network.factors
     settings = {name: getattr(member, name) for name in SETTINGS}
-    return settings | {"members": members}, member.factors
+    return settings | {"members": members}, factors
+
+
+def outsider(
+    network: Denoiser, context: np.ndarray, left_out: np.ndarray
+) -> tuple[Denoiser, np.ndarray]:
+    """What judges rows that were `left_out [N]`, and their context `[N, F]` for it.
+
+    The member that has not learned from a row answers it; one network has seen none.
+    """
+    if isinstance(network, Ensemble):
+        return LeftOut(ensemble=network), LeftOut.beside(context, left_out)
+    return network, context
 
 
 def tables_of(codec: TableCodec) -> ColumnTables:

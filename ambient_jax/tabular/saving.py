@@ -18,8 +18,8 @@ from ambient_jax.tabular.network import network_of, settings_of
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import Field
 
-VERSION = 3
-"""2 had no `members`."""
+VERSION = 4
+"""2 had no `members`; in 3 they shared their `factors`."""
 
 
 def save(imputer: Any, folder: Path) -> None:
@@ -115,10 +115,11 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
     imputer.model_ = None
     if fields["network"]:
         factors = _under("factors/", arrays)
-        network = network_of(
-            codec, Factors(**factors) if factors else None,
-            **{"members": 1, **fields["network"]},
-        )  # fmt: skip
+        settings = {"members": 1, **fields["network"]}
+        count = settings["members"]
+        if count > 1 and fields["version"] < 4:
+            factors = {name: np.stack([v] * count) for name, v in factors.items()}
+        network = network_of(codec, Factors(**factors) if factors else None, **settings)
         params = _nested(_under("params/", arrays))
         imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
     return imputer

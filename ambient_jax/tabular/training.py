@@ -13,11 +13,13 @@ from ambient_jax.diffusion.consistency import Consistency
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.networks.ensemble import Ensemble
+from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
-from ambient_jax.tabular.factor_fit import fit_factors
+from ambient_jax.tabular.factor_fit import fit_factors, fit_factors_of_members
 from ambient_jax.tabular.kept import Kept, fingerprint
-from ambient_jax.tabular.network import SETTINGS, TableNetwork, network_of
+from ambient_jax.tabular.network import SETTINGS, TableNetwork, network_of, outsider
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training import keys
 from ambient_jax.training.em import Interrupted, Plan, Trainer
@@ -25,7 +27,7 @@ from ambient_jax.training.estep import EStep
 from ambient_jax.training.hiding import QueryHiding
 from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.objective import Objective
-from ambient_jax.training.optimizer import make_optimizer
+from ambient_jax.training.optimizer import make_optimizer, per_member
 from ambient_jax.types import Params
 
 SMALL_BATCH = 32
@@ -53,28 +55,23 @@ def table_mesh() -> Mesh:
 
 
 def fit_network(
-    codec: TableCodec, encoded: Encoded, held_out: np.ndarray, recipe: Recipe,
-    *, seed: int, verbose: int = 0, keep_in: Path | None = None,
+    codec: TableCodec, encoded: Encoded, left_out: np.ndarray, recipe: Recipe,
+    *, members: int, seed: int, verbose: int = 0, keep_in: Path | None = None,
 ) -> Fitted:  # fmt: skip
-    """Trains on the rows that are not `held_out [N]` (bool); those that are watch.
+    """Trains `members` networks, each but on the rows that it has `left_out [N]`.
 
-    With `keep_in`, a folder, a fit that was killed goes on where it stood.
+    Those watch. With `keep_in`, a folder, a fit that was killed goes on where it stood.
     """
     clock = time.perf_counter()
-    rows = ~held_out
+    data = _training_rows(codec, encoded, left_out, members)
     factors = None
-    if rows.sum() < recipe.factor_rows:
-        factors = fit_factors(codec, encoded.tokens[rows], encoded.context[rows])
+    if len(data) < recipe.factor_rows:
+        factors = _factors(codec, data, members)
     network = network_of(
-        codec, factors, recipe.ensemble(int(rows.sum()), codec.length),
-        **{name: getattr(recipe, name) for name in SETTINGS},
-    )  # fmt: skip
-    data = IncompleteData(
-        tokens=encoded.tokens[rows], shape=(codec.length,),
-        num_values=codec.num_values, context=encoded.context[rows],
-    )  # fmt: skip
+        codec, factors, members, **{name: getattr(recipe, name) for name in SETTINGS}
+    )
     trainer = make_trainer(network, data, recipe, seed)
-    validation = _validation(network, encoded, held_out, trainer, seed)
+    validation = _validation(network, encoded, left_out, trainer, seed)
     kept = None
     if keep_in is not None:
         kept = Kept(keep_in, fingerprint(encoded, recipe, seed))
@@ -103,19 +100,42 @@ def fit_network(
     )  # fmt: skip
 
 
+def _training_rows(
+    codec: TableCodec, encoded: Encoded, left_out: np.ndarray, members: int
+) -> IncompleteData:
+    """All rows that one network or another learns from."""
+    rows = left_out < 0 if members == 1 else np.ones(len(left_out), bool)
+    return IncompleteData(
+        tokens=encoded.tokens[rows], shape=(codec.length,),
+        num_values=codec.num_values, context=encoded.context[rows],
+        left_out=None if members == 1 else left_out,
+    )  # fmt: skip
+
+
+def _factors(codec: TableCodec, data: IncompleteData, members: int) -> Factors:
+    assert data.context is not None
+    if data.left_out is None:
+        return fit_factors(codec, data.tokens, data.context)
+    return fit_factors_of_members(
+        codec, data.tokens, data.context, data.left_out, members
+    )
+
+
 def _validation(
-    network: TableNetwork, encoded: Encoded, held_out: np.ndarray, trainer: Trainer,
+    network: TableNetwork, encoded: Encoded, left_out: np.ndarray, trainer: Trainer,
     seed: int,
 ) -> Validation | None:  # fmt: skip
-    """The held-out rows with some cells hidden; None where there is no such cell."""
-    if not held_out.any():
+    """The left-out rows with some cells hidden; None where there is no such cell."""
+    rows = left_out >= 0
+    if not rows.any():
         return None
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION)
-    x = encoded.tokens[held_out]
+    x = encoded.tokens[rows]
     z = hide_some(x, network.num_values, rng)
+    judge, context = outsider(network, encoded.context[rows], left_out[rows])
     made = Validation(
-        compiled=Compiled(network, trainer.mesh, 512, Sampler()), x=x, z=z,
-        context=encoded.context[held_out],
+        compiled=Compiled(judge, trainer.mesh, 512, Sampler()), x=x, z=z,
+        context=context,
     )  # fmt: skip
     return made if made.hidden.any() else None
 
@@ -126,6 +146,7 @@ def make_trainer(
     """The `Trainer` of a recipe."""
     mesh = table_mesh()
     size = mesh.size
+    members = network.size if isinstance(network, Ensemble) else 1
     batch = min(recipe.batch_size, max(SMALL_BATCH, len(data)))
     batch = max(size, batch // size * size)
     total = recipe.steps(len(data))
@@ -147,8 +168,10 @@ def make_trainer(
     optimizer = make_optimizer(
         learning_rate=recipe.rate(len(data)), warmup_steps=100,
         total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
-        clip_norm=1.0,
+        clip_norm=1.0 / members,  # the loss is the mean of theirs
     )  # fmt: skip
+    if members > 1:
+        optimizer = per_member(optimizer)
     return Trainer(network, data, objective, estep, plan, optimizer, mesh)
 
 

@@ -185,11 +185,12 @@ class Trainer:
         return np.concatenate(passes)[:needed].reshape(-1, plan.batch_size)
 
     def _batch(self, completions: np.ndarray, where: np.ndarray) -> Batch:
-        context = self.data.context
+        beside = (self.data.context, self.data.left_out)
         rows = Batch(
-            self.data.tokens[where], completions[where],
-            None if context is None else context[where],
-        )  # fmt: skip
+            self.data.tokens[where],
+            completions[where],
+            *(None if array is None else array[where] for array in beside),
+        )
         return meshes.put_rows(self.mesh, rows)
 
 

@@ -1,7 +1,6 @@
 """What the M-step minimises: the easy loss plus `weight` times the consistency loss."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -28,6 +27,7 @@ class Batch(NamedTuple):
     tokens: Tokens | np.ndarray  # MASK where never observed
     completion: Tokens | np.ndarray  # equals `tokens` where observed
     context: Context | np.ndarray | None = None  # of the observed tokens
+    left_out: Int[Array, " B"] | np.ndarray | None = None  # see `IncompleteData`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,24 +90,45 @@ class Objective:
         """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`).
 
         `ema` are the averaged parameters, for a consistency loss that has them teach.
-        Of an `Ensemble` it is the mean over the members, each by itself and with a key
-        of its own.
+        Of an `Ensemble` it is the mean over the members, each by itself, with a key of
+        its own, and on the rows that it must not leave out.
         """
-        if isinstance(denoiser, Ensemble):
-            member = partial(self, denoiser.member)
+        if not isinstance(denoiser, Ensemble):
+            return self._of_one(denoiser, params, batch, step, key, ema)
 
-            def of_one(params, key, ema):
-                return member(params, batch, step, key, ema)
+        def of_member(number, params, own, key, ema):
+            rows = batch
+            if batch.left_out is not None:
+                rows = batch._replace(left_out=batch.left_out == number)
+            member = denoiser.with_own(own)
+            return self._of_one(member, params, rows, step, key, ema)
 
-            split = jax.random.split(key, denoiser.size)
-            each = jax.vmap(of_one)(params, split, ema)
-            return jax.tree.map(lambda x: x.mean(axis=0), each)
+        split = jax.random.split(key, denoiser.size)
+        numbers = jnp.arange(denoiser.size)
+        each = jax.vmap(of_member)(numbers, params, denoiser.own, split, ema)
+        return jax.tree.map(lambda x: x.mean(axis=0), each)
+
+    def _of_one(
+        self,
+        denoiser: Denoiser,
+        params: Params,
+        batch: Batch,
+        step: Int[Array, ""],
+        key: RootKey,
+        ema: Params,
+    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+        """Of one network; here `batch.left_out` says which rows it does not see."""
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)
         completion = batch.completion.astype(jnp.int32)
         k_time, k_hide, k_consistency = jax.random.split(key, 3)
         natural = self.natural_rows(len(tokens))
         x = jnp.where(natural, tokens, completion)
+        counted = jnp.ones_like(natural)
+        if batch.left_out is not None:
+            # Without a known token a row has no loss; its pattern may still be copied.
+            counted = ~batch.left_out.astype(bool)[:, None]
+            x = jnp.where(counted, x, mask)
         z, t, row_weight = self._hide(x, tokens == mask, k_time, k_hide, mask)
         told = None if batch.context is None else jnp.asarray(batch.context)
         if self._redraws and told is not None:
@@ -124,8 +145,10 @@ class Objective:
         if self.consistency is not None:
             by_ema = self.consistency.teacher == "ema"
             teacher = bind(denoiser, ema, told) if by_ema else denoise
+            if self.consistency.rows == "natural":
+                counted &= natural
             hard, scale = self._consistency(
-                denoise, teacher, z, logits, x, t, natural, step, k_consistency
+                denoise, teacher, z, logits, x, t, counted, step, k_consistency
             )
             parts["consistency_loss"] = hard
             total = easy + scale * hard
@@ -140,7 +163,7 @@ class Objective:
             return noisy
         return self.queries(u, x, unknown, noisy, mask)
 
-    def _consistency(self, denoise, teacher, z, logits, x, t, natural, step, key):
+    def _consistency(self, denoise, teacher, z, logits, x, t, counted, step, key):
         assert self.consistency is not None
         settings = self.consistency
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
@@ -148,8 +171,7 @@ class Objective:
 
         # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
         # `lax.cond` twenty times slower, and a second compilation would cost as much.
-        rows = natural if settings.rows == "natural" else None
         hard = consistency_loss(
-            denoise, teacher, z, logits, x, t, self.schedule, settings, key, rows
+            denoise, teacher, z, logits, x, t, self.schedule, settings, key, counted
         )
         return hard, scale

@@ -8,6 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array
 
+from ambient_jax.compilation import compiled
 from ambient_jax.diffusion.sampling import row_keys
 from ambient_jax.training import mesh as meshes
 from ambient_jax.types import Params, RootKey
@@ -41,7 +42,7 @@ class RowMap:
             named = {} if context is None else {"context": context}
             return function(params, row_keys(key, ids), *rows, **named)
 
-        self._run = jax.jit(run)
+        self._run = compiled(run)
 
     def batches(
         self,

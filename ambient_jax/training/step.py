@@ -8,6 +8,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
+from ambient_jax.compilation import compiled
 from ambient_jax.training import mesh as meshes
 from ambient_jax.training.objective import Batch, Objective
 from ambient_jax.training.state import TrainState
@@ -75,7 +76,7 @@ def compile_train_step(
         )  # fmt: skip
 
     whole, split = meshes.replicated(mesh), meshes.rows(mesh)
-    return jax.jit(
+    return compiled(
         step,
         in_shardings=(whole, split, whole),
         out_shardings=(whole, whole),

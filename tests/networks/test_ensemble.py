@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.networks.ensemble import Ensemble
+from ambient_jax.networks.ensemble import Ensemble, LeftOut
 from ambient_jax.training.objective import Batch, Objective
 from tests.toys import Table, joint, rows_of
 
@@ -75,3 +75,43 @@ def test_its_loss_is_the_mean_of_the_members(batch):
         for p, k in zip(params, jax.random.split(jax.random.key(4), 2), strict=True)
     ]
     np.testing.assert_allclose(whole, (own[0] + own[1]) / 2, rtol=1e-5)
+
+
+def test_a_row_that_was_left_out_is_answered_by_the_member_that_left_it(batch):
+    params = jnp.stack([params_of(0), params_of(1)])
+
+    class Told(Table):
+        def apply(self, params, z, context=None):
+            return super().apply(params, z)
+
+    pair = Ensemble(member=Told(LENGTH), size=2)
+    number = np.arange(32) % 2
+    context = jnp.asarray(LeftOut.beside(np.zeros((32, 3)), number))
+    answer = LeftOut(ensemble=pair).apply(params, batch.tokens, context)
+    own = [jax.nn.log_softmax(MEMBER.apply(p, batch.tokens)) for p in params]
+    np.testing.assert_allclose(answer[0::2], own[0][0::2], rtol=1e-5)
+    np.testing.assert_allclose(answer[1::2], own[1][1::2], rtol=1e-5)
+
+
+def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
+    """Their tokens change no bit of its gradient, but of the other's."""
+    objective = Objective(
+        consistency=Consistency(teacher="ema"), consistency_weight=1.0
+    )
+    params = jnp.stack([params_of(0), params_of(1)])
+    left_out = np.where(np.arange(32) < 8, 0, -1)
+
+    @jax.jit
+    def gradient(tokens):
+        rows = Batch(tokens, tokens, None, left_out)
+        return jax.grad(
+            lambda p: objective(
+                PAIR, p, rows, jnp.asarray(3), jax.random.key(1), params
+            )[0]
+        )(params)
+
+    known = (batch.tokens < 2) & (left_out == 0)[:, None]
+    other = jnp.where(known, 1 - batch.tokens, batch.tokens)
+    before, after = gradient(batch.tokens), gradient(other)
+    np.testing.assert_array_equal(before[0], after[0])
+    assert (before[1] != after[1]).any()

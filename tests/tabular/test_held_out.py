@@ -1,0 +1,66 @@
+"""Which rows the networks of an ensemble leave out, and that they do."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from ambient_jax import AmbientImputer
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.held_out import choose_left_out
+from ambient_jax.tabular.training import fit_network
+from tests.tabular.test_imputer import QUICK, mixed
+
+PAIR = dataclasses.replace(QUICK, members=2, em_start=1.0)
+ONCE = dataclasses.replace(PAIR, rounds=1)
+
+
+@pytest.mark.parametrize(("members", "fraction"), [(1, 0.1), (3, 0.1), (4, 0.5)])
+def test_each_network_leaves_out_rows_of_its_own(members, fraction):
+    tokens = np.zeros((200, 3), np.uint8)
+    tokens[:50] = 5  # all missing
+    left_out = choose_left_out(tokens, 5, fraction, members, seed=0)
+    assert (left_out[:50] == -1).all()
+    counts = np.bincount(left_out[left_out >= 0], minlength=members)
+    assert len(counts) == members
+    whole = min(150, round(200 * min(fraction, 1 / members)) * members)
+    assert counts.sum() == whole
+    assert counts.max() - counts.min() <= 1
+
+
+def test_a_table_of_a_few_rows_leaves_none_out():
+    tokens = np.zeros((20, 3), np.uint8)
+    assert (choose_left_out(tokens, 5, 0.1, 3, seed=0) == -1).all()
+
+
+def test_no_network_learns_from_the_rows_that_it_leaves_out():
+    """Before EM, where the networks draw for each other, and with one round to choose
+    from, which those rows decide. So few rows start from factors."""
+    frame = mixed()
+    codec = TableCodec.fit(frame)
+    encoded = codec.encode(frame)
+    left_out = choose_left_out(encoded.tokens, codec.num_values, 0.2, 2, seed=0)
+    rows = left_out == 0
+    # Other values of the column for the same rows: the same cells are known.
+    changed = encoded.tokens.copy()
+    sizes = np.array([column.coder.size for column in codec.columns])
+    known = rows[:, None] & (changed < codec.num_values)
+    changed = np.where(known, (changed + 1) % sizes, changed).astype(changed.dtype)
+    others = dataclasses.replace(encoded, tokens=changed)
+
+    def params(encoded):
+        fit = fit_network(codec, encoded, left_out, ONCE, members=2, seed=0)
+        return jax.tree.leaves(fit.params)
+
+    assert len(frame) < ONCE.factor_rows
+    pairs = list(zip(params(encoded), params(others), strict=True))
+    assert all(np.array_equal(a[0], b[0]) for a, b in pairs)
+    assert any((a[1] != b[1]).any() for a, b in pairs)
+
+
+def test_a_row_that_was_left_out_watches_and_calibrates():
+    fitted = AmbientImputer(recipe=PAIR, random_state=0, validation_fraction=0.3)
+    fitted.fit(mixed(80)[["x", "small"]])
+    assert len(fitted.history_) == PAIR.rounds
+    assert len(fitted.calibration_.pooled) > 0
