@@ -25,6 +25,7 @@ from ambient_jax.tabular.outputs import (
     with_indicators,
 )
 from ambient_jax.tabular.parameters import check_parameters
+from ambient_jax.tabular.reach_fit import fit_reach
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import schema_of
 from ambient_jax.tabular.shifts import shifts_of
@@ -140,8 +141,9 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             keep_in=kept,
         )  # fmt: skip
         self.model_ = TableModel(
-            codec=codec, denoiser=fitted.denoiser, params=fitted.params
-        )
+            codec=codec, denoiser=fitted.denoiser, params=fitted.params,
+            reach=fit_reach(codec, encoded, ~held_out),
+        )  # fmt: skip
         self.calibration_ = calibrate(self.model_, encoded, held_out, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
