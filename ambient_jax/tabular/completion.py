@@ -57,6 +57,8 @@ class Completion:
     def tails(self, model: TableModel, rows: np.ndarray) -> Tails:
         """Of the outermost tokens of rows, as far as the dtypes hold them."""
         tails = model.tails(self._encoded, rows)
+        if model.reach is None:
+            return tails
         moves = tails.moves.copy()
         for i, column in enumerate(self.codec.columns):
             if isinstance(column.coder, NumberColumn) and moves[:, i].any():
@@ -128,19 +130,20 @@ class Completion:
 
         One hole is lifted apart from the others of its row, which stay as drawn.
         """
-        uniforms = rng.random(least.shape)
         some = np.flatnonzero(least.any(axis=(1, 2)))
+        uniforms = rng.random((len(some), *least.shape[1:]))
         done = 0
         for _, p in model.probabilities(self._encoded, rows[some]):
-            at = some[done : done + len(p)]
-            done += len(p)
-            for i, column in enumerate(self.codec.columns):
-                nothing = np.zeros((len(p), 2))
-                own = predictive.own_probabilities(p[:, i], column, nothing)
-                hole = self.holes[rows[at], column.position]
-                for end, k in ((0, 0), (1, column.coder.size - 1)):
-                    share = predictive.lacking(own[:, k], least[at, i, end])
-                    tokens[at[hole & (uniforms[at, i, end] < share)], i] = k
+            part = slice(done, done + len(p))
+            at, done = some[part], part.stop
+            for i, end in np.argwhere(least[at].any(axis=0)):
+                column = self.codec.columns[i]
+                own = predictive.own_probabilities(p[:, i], column, np.zeros((1, 2)))
+                k = column.coder.size - 1 if end else 0
+                share = predictive.lacking(own[:, k], least[at, i, end])
+                lifted = self.holes[rows[at], column.position]
+                lifted &= uniforms[part, i, end] < share
+                tokens[at[lifted], i] = k
 
     def filled(self, found: dict[int, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
         """A copy of the frame with `{column number: (row numbers, values)}` in it."""

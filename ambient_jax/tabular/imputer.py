@@ -64,8 +64,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     Attributes:
       codec_, model_, calibration_: what was learned.
-      history_: nats per held-out cell, one per evaluation.
-      seconds_: of `fit`.
+      history_, seconds_: nats per held-out cell, one per evaluation; of `fit`.
       n_features_in_, feature_names_in_: as in scikit-learn.
     """
 

@@ -84,7 +84,7 @@ class TableModel:
     def tails(self, encoded: Encoded, rows: np.ndarray) -> Tails:
         """What becomes of the outermost tokens in the chosen rows, see `Reach`."""
         if self.reach is None:
-            nothing = np.zeros((len(rows), self.codec.length, 2))
+            nothing = np.broadcast_to(0.0, (len(rows), self.codec.length, 2))
             return Tails(moves=nothing, least=nothing)
         return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 

@@ -11,9 +11,10 @@ MOST_ROWS = 10_000
 MOST_CELLS = 1_000_000
 """Most rows, and coordinates of them, that it is fitted on."""
 
-HIDDEN = 0.03
-LEAST_HIDDEN, MOST_HIDDEN = 20, 500
-"""Share and number of a column's outermost cells that the trust is judged on."""
+HIDDEN = (0.03, 0.1, 0.3)
+LEAST_HIDDEN = 20
+"""Shares and least number of a column's outermost cells that the trust is judged on:
+the first, or the first that differ by more than the model's noise."""
 
 ENOUGH = 5 * LEAST_HIDDEN
 """A column with fewer observed cells than this has no reach."""
@@ -34,39 +35,32 @@ def fit_reach(codec: TableCodec, encoded: Encoded, rows: np.ndarray) -> Reach | 
       rows: `[N]` bool: those that it may look at.
     """
     chosen, typical = _choose(codec, encoded, np.flatnonzero(rows))
-    tokens = encoded.tokens[chosen]
-    numbers = standard(codec, encoded.values[chosen])
-    found, x = Coordinates.fit(codec, tokens, numbers, MOST_FLAGS)
+    tokens, values = encoded.tokens[chosen], encoded.values[chosen]
     ends = np.array([_open_ends(column.coder) for column in codec.columns])
+    ends &= (np.isfinite(values).sum(axis=0) >= ENOUGH)[:, None]
+    found, x = Coordinates.fit(codec, tokens, standard(codec, values), MOST_FLAGS)
     if x.shape[1] < 2 or not ends.any():
         return None
-    weights, noise = factor_em(
-        x[typical], min(RANK, x.shape[1] - 1, int(typical.sum()))
-    )
+    rank = min(RANK, x.shape[1] - 1, int(typical.sum()))
+    weights, noise = factor_em(x[typical], rank)
     seen = np.isfinite(x)
     x = np.where(seen, x, 0.0)
     mean, factors = posterior(x, seen.astype(float), weights, noise)
-    length = codec.length
-    slope, spread = np.zeros((length, weights.shape[1] + 1)), np.ones(length)
-    trust, sure = np.zeros((2, length, 2))
+    made = Reach(
+        weights=weights, noise=noise, centre=found.centre, sd=found.sd,
+        slope=np.zeros((codec.length, rank + 1)), spread=np.ones(codec.length),
+        trust=np.zeros(ends.shape), sure=np.zeros(ends.shape),
+    )  # fmt: skip
     for i in np.flatnonzero(ends.any(axis=1)):
         at = found.where[i].start
         known = seen[:, at]
-        y = x[known, at]
-        if len(y) < ENOUGH:
-            continue
+        y, common = x[known, at], typical[known]
         others = _without(mean[known], factors[known], y, weights[at], noise[at])
-        common = typical[known]
         for end in np.flatnonzero(ends[i]):
-            trust[i, end], sure[i, end] = _judge(*others, y if end else -y, common)
-        if trust[i].any():
-            slope[i], spread[i] = _regress(*others, y, common)
-    if not trust.any():
-        return None
-    return Reach(
-        weights=weights, noise=noise, centre=found.centre, sd=found.sd, slope=slope,
-        spread=spread, trust=trust, sure=sure,
-    )  # fmt: skip
+            judged = _judge(*others, y if end else -y, common)
+            made.trust[i, end], made.sure[i, end] = judged
+        made.slope[i], made.spread[i] = _regress(*others, y, common)
+    return made if made.trust.any() else None
 
 
 def _open_ends(coder: object) -> tuple[bool, bool]:
@@ -113,15 +107,17 @@ def _regress(mean, factors, y, common):
 
 
 def _judge(mean, factors, y, common):
-    """How much the model can be trusted with cells beyond `y`'s range: `Reach.trust`
-    and `Reach.sure`.
+    """`trust` and `sure` of the high end of `y [n]`, see `Reach`.
 
     The highest cells are hidden from it as if they were one token. By least squares,
     the trust tells their distances from the mean of all of them by the overshoots that
     are expected. `sure` is how often a cell is among them that the model expects there.
     """
-    count = int(np.clip(HIDDEN * len(y), LEAST_HIDDEN, MOST_HIDDEN))
     order = np.argsort(y, kind="stable")
+    noise = predicted(mean, factors, *_regress(mean, factors, y, common))[1].mean()
+    counts = [max(LEAST_HIDDEN, int(share * len(y))) for share in HIDDEN]
+    wide = [count for count in counts if y[order[-count:]].var() > noise]
+    count = [*wide, counts[0]][0]
     kept, out = order[:-count], order[-count:]
     slope, spread = _regress(mean[kept], factors[kept], y[kept], common[kept])
     usual, edge = y[out].mean(), (y[out[0]] + y[kept[-1]]) / 2
