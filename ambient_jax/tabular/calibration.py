@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.number import STILL, NumberColumn
 
 ENOUGH = 100
 """Held-out cells from which a column gets a correction of its own."""
@@ -14,17 +14,19 @@ KEPT = 400
 """Scores kept per column."""
 
 
-def level_needed(coder: NumberColumn, p: np.ndarray, values: np.ndarray) -> np.ndarray:
+def level_needed(
+    coder: NumberColumn, p: np.ndarray, values: np.ndarray, moves: np.ndarray = STILL
+) -> np.ndarray:
     """Level `[n]` in [0, 1] of the central interval that just reaches `values [n]`.
 
     It is `|2 F(x) - 1|` for a continuous F; an atom is reached by any level whose
-    ends fall into its mass.
+    ends fall into its mass. `moves [n, 2]` are those of the quantiles, see `Reach`.
     """
     k = coder.encode(values)
     rows = np.arange(len(p))
     above = np.cumsum(p, axis=1)[rows, k]
     below = above - p[rows, k]
-    inside = coder.share_inside(k, values)
+    inside = coder.share_inside(k, values - coder.outward(k, moves))
     atom = coder.atom[k]
     upper = np.where(atom, above, below + p[rows, k] * inside)
     lower = np.where(atom, below, below + p[rows, k] * inside)

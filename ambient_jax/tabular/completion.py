@@ -10,7 +10,9 @@ from ambient_jax.tabular import predictive
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.inputs import holes_of
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.series import fill
+from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.reach import Tails
+from ambient_jax.tabular.series import fill, limits_of
 from ambient_jax.training import keys
 
 
@@ -52,27 +54,47 @@ class Completion:
         dtype = self.frame.dtypes.iloc[column.position]
         return column.kind == "number" and pd.api.types.is_float_dtype(dtype)
 
-    def predictions(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yields `(column number, row numbers [n], p [n, K])` for all holes.
+    def tails(self, model: TableModel, rows: np.ndarray) -> Tails:
+        """Of the outermost tokens of rows, as far as the dtypes hold them."""
+        tails = model.tails(self._encoded, rows)
+        if model.reach is None:
+            return tails
+        moves = tails.moves.copy()
+        for i, column in enumerate(self.codec.columns):
+            if isinstance(column.coder, NumberColumn) and moves[:, i].any():
+                dtype = self.frame.dtypes.iloc[column.position]
+                least, most = limits_of(dtype, column.kind, column.unit)
+                ends = column.coder.low[0], column.coder.high[-1]
+                left = np.array([ends[0] - least, most - ends[1]])
+                left += self.shift(i) * np.array([1.0, -1.0])
+                moves[:, i] = np.minimum(moves[:, i], np.maximum(left, 0.0))
+        return Tails(moves=moves, least=tails.least)
+
+    def predictions(
+        self,
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yields `(column number, row numbers [n], p [n, K], moves [n, 2])` of holes.
 
         In portions of rows, so that memory does not grow with the table.
         """
         if self.model is None:
             return
         for chosen, p in self.model.probabilities(self._encoded, self.rows):
+            tails = self.tails(self.model, chosen)
             for number, column in enumerate(self.codec.columns):
                 hole = self.holes[chosen, column.position]
                 if hole.any():
-                    own = predictive.own_probabilities(p[hole, number], column)
-                    yield number, chosen[hole], own
+                    least = tails.least[hole, number]
+                    own = predictive.own_probabilities(p[hole, number], column, least)
+                    yield number, chosen[hole], own, tails.moves[hole, number]
 
     def points(self, statistic: predictive.Statistic) -> pd.DataFrame:
         """The frame with one value in each hole."""
         found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for number, cells, p in self.predictions():
+        for number, cells, p, moves in self.predictions():
             values = predictive.point(
                 self.codec.columns[number], p, statistic, self.shift(number),
-                self.exact(number),
+                self.exact(number), moves,
             )  # fmt: skip
             found.setdefault(number, []).append((cells, values))
         return self.filled({
@@ -87,17 +109,41 @@ class Completion:
             return self.filled({})
         rows = self.rows
         e = self._encoded
-        tokens = self.model.draw(e.tokens[rows], e.context[rows], seed, number)
+        drawn = self.model.draw(e.tokens[rows], e.context[rows], seed, number)
+        tokens = np.array(drawn)
         rng = keys.host_rng(seed, keys.Purpose.IMPUTE, number)
         uniforms = rng.random(tokens.shape)
+        tails = self.tails(self.model, rows)
+        self._lift(self.model, rows, tokens, tails.least, rng)
         found = {}
         for i, column in enumerate(self.codec.columns):
             hole = self.holes[rows, column.position]
             values = predictive.drawn(
-                column, tokens[hole, i], uniforms[hole, i], self.shift(i)
-            )
+                column, tokens[hole, i], uniforms[hole, i], self.shift(i),
+                tails.moves[hole, i],
+            )  # fmt: skip
             found[i] = (rows[hole], values)
         return self.filled(found)
+
+    def _lift(self, model, rows, tokens, least, rng):
+        """Makes so many drawn tokens `[n, L]` outermost as `least [n, L, 2]` wants.
+
+        One hole is lifted apart from the others of its row, which stay as drawn.
+        """
+        some = np.flatnonzero(least.any(axis=(1, 2)))
+        uniforms = rng.random((len(some), *least.shape[1:]))
+        done = 0
+        for _, p in model.probabilities(self._encoded, rows[some]):
+            part = slice(done, done + len(p))
+            at, done = some[part], part.stop
+            for i, end in np.argwhere(least[at].any(axis=0)):
+                column = self.codec.columns[i]
+                own = predictive.own_probabilities(p[:, i], column, np.zeros((1, 2)))
+                k = column.coder.size - 1 if end else 0
+                share = predictive.lacking(own[:, k], least[at, i, end])
+                lifted = self.holes[rows[at], column.position]
+                lifted &= uniforms[part, i, end] < share
+                tokens[at[lifted], i] = k
 
     def filled(self, found: dict[int, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
         """A copy of the frame with `{column number: (row numbers, values)}` in it."""

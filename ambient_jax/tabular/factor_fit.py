@@ -6,23 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
-from sklearn.utils.extmath import randomized_svd
 
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.early_stop import hide_some
+from ambient_jax.tabular.gaussian import ITERATIONS, RANK, Coordinates, factor_em
 
-RANK = 16
-"""Most factors."""
-
-ITERATIONS = 60
 FOLDS, FOLD_ROWS = 3, 300
 """Parts that a fit leaves out in turn, and most of their rows that are looked at."""
 
 TINY = 1e-30
-LEAST_NOISE = 0.003
-NOISE_ROWS, NOISE = 2.0, 0.2
-"""The prior of a noise variance: so many rows that had this one."""
 
 TRUST_ROWS = 80
 """In fewer rows too few cells can be left out to tell."""
@@ -85,8 +78,10 @@ def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.nda
 
 def _fit(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
     """The factors, trusted wholly."""
-    x, centre, sd, where = _matrix(codec, tokens, context)
-    weights, noise = _em(x, max(1, min(RANK, x.shape[1] - 1, len(x))))
+    scores = context.reshape(*tokens.shape, -1)[..., 0]
+    found, x = Coordinates.fit(codec, tokens, scores)
+    centre, sd, where = found.centre, found.sd, found.where
+    weights, noise = factor_em(x, max(1, min(RANK, x.shape[1] - 1, len(x))))
     length, values, rank = codec.length, codec.num_values, weights.shape[1]
     sizes = {
         "weight": (rank,), "centre": (), "gram": (rank, rank), "pull": (values, rank),
@@ -112,55 +107,3 @@ def _fit(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
             made.pull[i, : len(share)] = seen @ (w / psi[:, None])
             made.tilt[i, : len(share)] = w * sd[where[i]][:, None]
     return made
-
-
-def _matrix(codec: TableCodec, tokens: np.ndarray, context: np.ndarray):
-    """Standardised scores and indicators `[N, D]`, NaN where missing.
-
-    Returns:
-      They, their centre and scale `[D]`, and of each column the slice it takes.
-    """
-    parts, where, at = [], [], 0
-    context = context.reshape(*tokens.shape, -1)
-    for i, column in enumerate(codec.columns):
-        own = tokens[:, i].astype(int)[:, None]
-        seen = own < codec.num_values
-        cells = context[:, i, :1] if column.numeric else (
-            own == np.arange(column.coder.size)
-        )  # fmt: skip
-        parts.append(np.where(seen, cells, np.nan))
-        where.append(slice(at, at + parts[-1].shape[1]))
-        at = where[-1].stop
-    x = np.concatenate(parts, axis=1).astype(np.float64)
-    count = np.isfinite(x).sum(axis=0)
-    centre = np.nansum(x, axis=0) / np.maximum(count, 1)
-    sd = np.sqrt(np.nansum((x - centre) ** 2, axis=0) / np.maximum(count, 1))
-    sd = np.where(sd > 1e-6, sd, 1.0)
-    return (x - centre) / sd, centre, sd, where
-
-
-def _em(x: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights `[D, rank]` and noise `[D]` of rows `[N, D]` with NaN."""
-    seen = np.isfinite(x).astype(np.float64)
-    x = np.where(seen > 0, x, 0.0)
-    count = seen.sum(axis=0)
-    _, size, vectors = randomized_svd(x, rank, random_state=0)
-    weights = vectors.T * np.maximum(size / np.sqrt(len(x)), 0.1)
-    noise = np.full(x.shape[1], 0.5)
-    eye = np.eye(rank)
-    for _ in range(ITERATIONS):
-        outer = (weights[:, :, None] * weights[:, None, :]).reshape(-1, rank * rank)
-        precision = eye + ((seen / noise) @ outer).reshape(-1, rank, rank)
-        spread = np.linalg.inv(precision)
-        mean = np.einsum("nrs,ns->nr", spread, (x / noise) @ weights)
-        second = (spread + mean[:, :, None] * mean[:, None, :]).reshape(len(x), -1)
-        a = (seen.T @ second).reshape(-1, rank, rank)
-        b = x.T @ mean
-        prior = (rank * noise)[:, None, None] * eye
-        weights = np.linalg.solve(a + prior, b[..., None])[..., 0]
-        rest = (x**2).sum(axis=0) - 2 * (weights * b).sum(axis=1)
-        rest += np.einsum("dr,drs,ds->d", weights, a, weights)
-        noise = (np.maximum(rest, 0.0) + NOISE_ROWS * NOISE) / (count + NOISE_ROWS)
-        noise = np.maximum(noise, LEAST_NOISE)
-    size = (weights**2).sum(axis=1) + noise
-    return weights / np.sqrt(size)[:, None], noise / size

@@ -6,6 +6,7 @@ import pandas as pd
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.number import STILL
 from ambient_jax.tabular.schema import Field
 from ambient_jax.training import keys
 
@@ -23,7 +24,7 @@ def new_rows(
         uniforms = keys.host_rng(seed, keys.Purpose.SAMPLE).random(drawn.shape)
         for i, column in enumerate(codec.columns):
             values[column.position] = predictive.drawn(
-                column, drawn[:, i], uniforms[:, i], 0.0
+                column, drawn[:, i], uniforms[:, i], 0.0, STILL
             )
     series = [field.series(values.get(i), count) for i, field in enumerate(schema)]
     out = pd.concat(series, axis=1)

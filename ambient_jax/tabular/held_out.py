@@ -63,13 +63,15 @@ def calibrate(
             context=context, values=encoded.values[rows],
         )  # fmt: skip
         for chosen, p in model.probabilities(shown, np.arange(len(rows))):
+            tails = model.tails(shown, chosen)
             for i, column in enumerate(codec.columns):
                 if not isinstance(column.coder, NumberColumn):
                     continue
                 truth = shown.values[chosen, i]
                 hidden = np.isfinite(truth)
                 hidden &= shown.tokens[chosen, i] == codec.num_values
-                own = own_probabilities(p[hidden, i], column)
-                scores[i].append(level_needed(column.coder, own, truth[hidden]))
+                least, moves = tails.least[hidden, i], tails.moves[hidden, i]
+                own = own_probabilities(p[hidden, i], column, least)
+                scores[i].append(level_needed(column.coder, own, truth[hidden], moves))
     empty = np.zeros(0)
     return Calibration.fit([np.concatenate([empty, *parts]) for parts in scores])

@@ -25,6 +25,7 @@ from ambient_jax.tabular.outputs import (
     with_indicators,
 )
 from ambient_jax.tabular.parameters import check_parameters
+from ambient_jax.tabular.reach_fit import fit_reach
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import schema_of
 from ambient_jax.tabular.shifts import shifts_of
@@ -63,8 +64,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     Attributes:
       codec_, model_, calibration_: what was learned.
-      history_: nats per held-out cell, one per evaluation.
-      seconds_: of `fit`.
+      history_, seconds_: nats per held-out cell, one per evaluation; of `fit`.
       n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
@@ -132,18 +132,17 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     def _fit_model(self, codec: TableCodec, encoded: Encoded) -> None:
         recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
         members = recipe.ensemble(len(encoded.tokens), codec.length)
-        left_out = choose_left_out(
-            encoded.tokens, codec.num_values, self.validation_fraction, members,
-            self.seed_,
-        )  # fmt: skip
+        share, tokens = self.validation_fraction, encoded.tokens
+        left_out = choose_left_out(tokens, codec.num_values, share, members, self.seed_)
         kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
             codec, encoded, left_out, recipe, members=members, seed=self.seed_,
             verbose=self.verbose, keep_in=kept,
         )  # fmt: skip
         self.model_ = TableModel(
-            codec=codec, denoiser=fitted.denoiser, params=fitted.params
-        )
+            codec=codec, denoiser=fitted.denoiser, params=fitted.params,
+            reach=fit_reach(codec, encoded, left_out < 0),
+        )  # fmt: skip
         self.calibration_ = calibrate(self.model_, encoded, left_out, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 

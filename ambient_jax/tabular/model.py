@@ -11,6 +11,7 @@ from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.reach import Reach, Tails
 from ambient_jax.tabular.training import table_mesh
 from ambient_jax.training import keys
 from ambient_jax.types import Denoiser, Params
@@ -36,6 +37,7 @@ class TableModel:
       reveals: most steps of a joint draw; a row with no more missing cells than that
         is drawn one cell at a time.
       batch_size: rows per call of the network.
+      reach: how the outermost tokens of numbers move; None: they do not.
     """
 
     codec: TableCodec
@@ -43,6 +45,7 @@ class TableModel:
     params: Params
     reveals: int = 64
     batch_size: int = 512
+    reach: Reach | None = None
 
     @cached_property
     def _params(self) -> Params:
@@ -76,6 +79,13 @@ class TableModel:
             )  # fmt: skip
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             yield chosen, p / p.sum(axis=-1, keepdims=True)
+
+    def tails(self, encoded: Encoded, rows: np.ndarray) -> Tails:
+        """What becomes of the outermost tokens in the chosen rows, see `Reach`."""
+        if self.reach is None:
+            nothing = np.broadcast_to(0.0, (len(rows), self.codec.length, 2))
+            return Tails(moves=nothing, least=nothing)
+        return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 
     def draw(
         self, tokens: np.ndarray, context: np.ndarray, seed: int, number: int

@@ -15,6 +15,9 @@ from ambient_jax.tabular.number_fit import (
 )
 
 SMALL_SHARE = 1e-12
+STILL = np.zeros((1, 2))
+"""No move of the outermost tokens."""
+
 LIMIT = 10.0
 """Standard units beyond which the exact value that a network is told is clipped."""
 
@@ -124,17 +127,30 @@ class NumberColumn:
         u = (i + np.clip((values - a) / width, 0.0, 1.0)) / KNOTS
         return np.where(self.atom[k], 0.5, u)
 
-    def decode(self, k: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Values `[n]` of tokens: a draw inside the cell for uniforms `u`, rounded."""
-        return self.round(self.quantile_inside(k, u))
+    def outward(self, k: np.ndarray, moves: np.ndarray) -> np.ndarray:
+        """What is added to the values of cells `k [n]` where the outermost move.
 
-    def round(self, values: np.ndarray) -> np.ndarray:
-        """To the decimals that the column has, inside its range."""
+        Args:
+          moves: `[n, 2]` how far the lowest and the highest go, see `Reach`.
+        """
+        return np.where(k == self.size - 1, moves[:, 1], 0.0) - np.where(
+            k == 0, moves[:, 0], 0.0
+        )
+
+    def decode(
+        self, k: np.ndarray, u: np.ndarray, moves: np.ndarray = STILL
+    ) -> np.ndarray:
+        """Values `[n]` of tokens: a draw inside the cell for uniforms `u`, rounded."""
+        return self.round(self.quantile_inside(k, u) + self.outward(k, moves), moves)
+
+    def round(self, values: np.ndarray, moves: np.ndarray = STILL) -> np.ndarray:
+        """To the decimals that the column has, inside its range and the `moves`."""
         if self.decimals is None:
             return values
         # The range may end between two values that the decimals can write.
         steps = 10.0**self.decimals
-        ends = np.array([self.low[0], self.high[-1]]) * steps
+        ends = np.array([self.low[0], self.high[-1]]) + moves * [-1.0, 1.0]
+        ends = ends.T * steps
         slack = 1e-6 + 1e-12 * np.abs(ends)
         low, high = np.ceil(ends[0] - slack[0]), np.floor(ends[1] + slack[1])
         bounds = np.round(np.array([low, high]) / steps, self.decimals)
@@ -154,15 +170,23 @@ class NumberColumn:
         unseen = -np.log(self.count + 2.0) - np.log(self.scale) - gap / self.scale
         return np.where(gap > 0, unseen, inside)
 
-    def moments(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def moments(
+        self, p: np.ndarray, moves: np.ndarray = STILL
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
         unit = (self.mean - self.centre) / self.scale
         first = p @ unit
         second = p @ (unit**2 + (self.sd / self.scale) ** 2)
+        for k, signed in ((0, -moves[:, 0]), (self.size - 1, moves[:, 1])):
+            step = signed / self.scale
+            first = first + p[:, k] * step
+            second = second + p[:, k] * step * (2 * unit[k] + step)
         sd = np.sqrt(np.maximum(second - first**2, 0.0))
         return self.centre + self.scale * first, self.scale * sd
 
-    def quantile(self, p: np.ndarray, u: np.ndarray) -> np.ndarray:
+    def quantile(
+        self, p: np.ndarray, u: np.ndarray, moves: np.ndarray = STILL
+    ) -> np.ndarray:
         """Quantiles `[n]` of the mixture `p [n, K]` at shares `u [n]`."""
         cdf = np.cumsum(p, axis=1)
         target = np.clip(u, 0.0, 1.0) * cdf[:, -1]
@@ -171,7 +195,7 @@ class NumberColumn:
         inside = (target - (cdf[rows, k] - p[rows, k])) / np.maximum(
             p[rows, k], SMALL_SHARE
         )
-        return self.quantile_inside(k, inside)
+        return self.quantile_inside(k, inside) + self.outward(k, moves)
 
     def cdf(self, p: np.ndarray, values: np.ndarray) -> np.ndarray:
         """`P(X <= value)` `[n]` under the mixture; at an atom, half of its mass."""

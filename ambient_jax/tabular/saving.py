@@ -15,11 +15,12 @@ from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.network import network_of, settings_of
+from ambient_jax.tabular.reach import Reach
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import Field
 
 VERSION = 4
-"""2 had no `members`; in 3 they shared their `factors`."""
+"""2 had no `members`; 3 no `reach`, and they shared their `factors`."""
 
 
 def save(imputer: Any, folder: Path) -> None:
@@ -51,6 +52,8 @@ def save(imputer: Any, folder: Path) -> None:
     if model is not None:
         flat = flatten(model.params, "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
+        if model.reach is not None:
+            arrays |= {f"reach/{k}": v for k, v in vars(model.reach).items()}
     if factors is not None:
         arrays |= {f"factors/{k}": v for k, v in vars(factors).items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
@@ -120,8 +123,11 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
         if count > 1 and fields["version"] < 4:
             factors = {name: np.stack([v] * count) for name, v in factors.items()}
         network = network_of(codec, Factors(**factors) if factors else None, **settings)
-        params = _nested(_under("params/", arrays))
-        imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
+        reach = _under("reach/", arrays)
+        imputer.model_ = TableModel(
+            codec=codec, denoiser=network, params=_nested(_under("params/", arrays)),
+            reach=Reach(**reach) if reach else None,
+        )  # fmt: skip
     return imputer
 
 

@@ -108,6 +108,20 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
     return whole.astype(f"{letter}[us]")
 
 
+def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
+    """The least and the greatest number, as in `numbers_of`, that a dtype can hold."""
+    if kind in ("date", "duration"):
+        # Whatever the dtype counts in, what is put into it counts microseconds.
+        most = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
+        most *= 0.999 / UNITS[unit]
+        return -most, most
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
+        return -np.inf, np.inf
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    return float(limits.min), float(limits.max)
+
+
 def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
     """A copy with `values [m]` at the m positions `where`; the dtype stays.
 

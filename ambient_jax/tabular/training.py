@@ -67,9 +67,9 @@ def fit_network(
     factors = None
     if len(data) < recipe.factor_rows:
         factors = _factors(codec, data, members)
-    network = network_of(
-        codec, factors, members, **{name: getattr(recipe, name) for name in SETTINGS}
-    )
+    settings = {name: getattr(recipe, name) for name in SETTINGS}
+    settings["width"] = recipe.channels(len(data))
+    network = network_of(codec, factors, members, **settings)
     trainer = make_trainer(network, data, recipe, seed)
     validation = _validation(network, encoded, left_out, trainer, seed)
     kept = None

@@ -123,7 +123,7 @@ def test_hidden_values_are_not_in_what_training_holds():
     ]
     assert np.array_equal(made[0].tokens, made[1].tokens)
     assert {f.name for f in dataclasses.fields(IncompleteData)} == {
-        "tokens", "shape", "num_values", "context",
+        "tokens", "shape", "num_values", "context", "left_out",
     }  # fmt: skip
 
 
