@@ -24,29 +24,27 @@ PRIOR_CELLS, PRIOR_TRUST = 10.0, 0.9
 """The prior of a column's trust: so many hidden cells that would have it so."""
 
 
-def fit_factors(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
+def fit_factors(
+    codec: TableCodec, tokens: np.ndarray, context: np.ndarray,
+    left_out: np.ndarray | None = None, members: int = 1,
+) -> Factors:  # fmt: skip
     """The factors of rows `tokens` `[N, L]`, by EM over their observed cells.
 
     How far each column may trust them, cells of rows left out of a fit decide.
+
+    Args:
+      left_out: `[N]` the member, of `members`, that leaves a row out. Then each has
+        factors of its own rows, `[K, ...]`; the trust is that of all rows.
     """
     trust = _trust(codec, tokens, context)
-    return dataclasses.replace(_fit(codec, tokens, context), trust=trust)
 
+    def of(rows: np.ndarray | slice) -> Factors:
+        made = _fit(codec, tokens[rows], context[rows])
+        return dataclasses.replace(made, trust=trust)
 
-def fit_factors_of_members(
-    codec: TableCodec, tokens: np.ndarray, context: np.ndarray, left_out: np.ndarray,
-    members: int,
-) -> Factors:  # fmt: skip
-    """Those of each member, from the rows that it does not leave out, `[K, ...]`.
-
-    `trust` is that of all rows: it was told by rows left out already.
-    """
-    trust = _trust(codec, tokens, context)
-    made = []
-    for member in range(members):
-        rows = left_out != member
-        own = _fit(codec, tokens[rows], context[rows])
-        made.append(dataclasses.replace(own, trust=trust))
+    if left_out is None:
+        return of(slice(None))
+    made = [of(left_out != member) for member in range(members)]
     return jax.tree.map(lambda *parts: np.stack(parts), *made)
 
 

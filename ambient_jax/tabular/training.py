@@ -14,10 +14,9 @@ from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.networks.ensemble import Ensemble
-from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.codec import Encoded, TableCodec
 from ambient_jax.tabular.early_stop import EarlyStop, Validation, hide_some
-from ambient_jax.tabular.factor_fit import fit_factors, fit_factors_of_members
+from ambient_jax.tabular.factor_fit import fit_factors
 from ambient_jax.tabular.kept import Kept, fingerprint
 from ambient_jax.tabular.network import SETTINGS, TableNetwork, network_of, outsider
 from ambient_jax.tabular.recipe import Recipe
@@ -66,7 +65,8 @@ def fit_network(
     data = _training_rows(codec, encoded, left_out, members)
     factors = None
     if len(data) < recipe.factor_rows:
-        factors = _factors(codec, data, members)
+        assert data.context is not None
+        factors = fit_factors(codec, data.tokens, data.context, data.left_out, members)
     settings = {name: getattr(recipe, name) for name in SETTINGS}
     settings["width"] = recipe.channels(len(data))
     network = network_of(codec, factors, members, **settings)
@@ -110,15 +110,6 @@ def _training_rows(
         num_values=codec.num_values, context=encoded.context[rows],
         left_out=None if members == 1 else left_out,
     )  # fmt: skip
-
-
-def _factors(codec: TableCodec, data: IncompleteData, members: int) -> Factors:
-    assert data.context is not None
-    if data.left_out is None:
-        return fit_factors(codec, data.tokens, data.context)
-    return fit_factors_of_members(
-        codec, data.tokens, data.context, data.left_out, members
-    )
 
 
 def _validation(

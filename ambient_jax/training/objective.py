@@ -27,7 +27,8 @@ class Batch(NamedTuple):
     tokens: Tokens | np.ndarray  # MASK where never observed
     completion: Tokens | np.ndarray  # equals `tokens` where observed
     context: Context | np.ndarray | None = None  # of the observed tokens
-    left_out: Int[Array, " B"] | np.ndarray | None = None  # see `IncompleteData`
+    # Of an ensemble, see `IncompleteData`; of one network, whether it leaves it out.
+    left_out: Int[Array, " B"] | Bool[Array, " B"] | np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,31 +94,18 @@ class Objective:
         Of an `Ensemble` it is the mean over the members, each by itself, with a key of
         its own, and on the rows that it must not leave out.
         """
-        if not isinstance(denoiser, Ensemble):
-            return self._of_one(denoiser, params, batch, step, key, ema)
+        if isinstance(denoiser, Ensemble):
 
-        def of_member(number, params, own, key, ema):
-            rows = batch
-            if batch.left_out is not None:
-                rows = batch._replace(left_out=batch.left_out == number)
-            member = denoiser.with_own(own)
-            return self._of_one(member, params, rows, step, key, ema)
+            def of_member(number, params, own, key, ema):
+                rows = batch
+                if batch.left_out is not None:
+                    rows = batch._replace(left_out=batch.left_out == number)
+                return self(denoiser.with_own(own), params, rows, step, key, ema)
 
-        split = jax.random.split(key, denoiser.size)
-        numbers = jnp.arange(denoiser.size)
-        each = jax.vmap(of_member)(numbers, params, denoiser.own, split, ema)
-        return jax.tree.map(lambda x: x.mean(axis=0), each)
-
-    def _of_one(
-        self,
-        denoiser: Denoiser,
-        params: Params,
-        batch: Batch,
-        step: Int[Array, ""],
-        key: RootKey,
-        ema: Params,
-    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """Of one network; here `batch.left_out` says which rows it does not see."""
+            split = jax.random.split(key, denoiser.size)
+            numbers = jnp.arange(denoiser.size)
+            each = jax.vmap(of_member)(numbers, params, denoiser.own, split, ema)
+            return jax.tree.map(lambda x: x.mean(axis=0), each)
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)
         completion = batch.completion.astype(jnp.int32)
