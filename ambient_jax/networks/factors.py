@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import ndtr
 from jaxtyping import Array, Float
 
 Constant = np.ndarray | jax.Array
@@ -75,7 +74,10 @@ class Factors:
         variance = jnp.einsum("lr,brs,ls->bl", self.loading, spread, self.loading)
         noise = jnp.where(self.noise > 0, self.noise, 1.0)  # categories have none
         scale = jnp.sqrt(variance + noise[None])[..., None]
-        return jnp.diff(ndtr((self.edges[None] - at) / scale), axis=-1)
+        # Twice the normal distribution function less one: its error of 1e-7 is far below
+        # what the shares leave to any token, and `ndtr` costs five times as much.
+        below = jax.lax.erf((self.edges[None] - at) / (scale * np.sqrt(2)))
+        return jnp.maximum(jnp.diff(below, axis=-1), 0.0) / 2
 
     def _categories(self, mean):
         """`[B, L, V]`: the shares, moved along f as least squares moves them."""

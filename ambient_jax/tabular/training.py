@@ -172,7 +172,7 @@ def _objective(recipe: Recipe, start: int, ramp: int, length: int) -> Objective:
     return Objective(
         imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
         consistency=hard, consistency_weight=recipe.consistency_weight,
-        consistency_start=start, consistency_ramp=ramp,
+        consistency_start=start, consistency_ramp=ramp, consistency_waits=True,
         queries=QueryHiding(copied=recipe.copied_share, light=recipe.light_share),
         t_min=1.0 / max(length, 1),
     )  # fmt: skip

@@ -46,6 +46,8 @@ class Objective:
       consistency_weight: its weight (lambda) after the ramp.
       consistency_start: step at which the ramp starts; before it, the weight is 0.
       consistency_ramp: steps over which the weight grows from 0 to full.
+      consistency_waits: not computed while its weight is 0. On a CPU XLA runs
+        convolutions inside a `lax.cond` twenty times slower, so not for pictures.
       queries: hides part of the rows as queries are; None: all by the ELBO's times.
       t_min: smallest time; 1 / L keeps the weight of a row below that of L tokens.
     """
@@ -57,6 +59,7 @@ class Objective:
     consistency_weight: float = 0.0
     consistency_start: int = 0
     consistency_ramp: int = 1
+    consistency_waits: bool = False
     queries: QueryHiding | None = None
     t_min: float = 1e-3
 
@@ -157,9 +160,11 @@ class Objective:
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
-        # Computed also while its weight is 0: on CPU, XLA runs convolutions inside a
-        # `lax.cond` twenty times slower, and a second compilation would cost as much.
-        hard = consistency_loss(
-            denoise, teacher, z, logits, x, t, self.schedule, settings, key, counted
-        )
-        return hard, scale
+        def hard(_) -> Float[Array, ""]:
+            return consistency_loss(
+                denoise, teacher, z, logits, x, t, self.schedule, settings, key, counted
+            )
+
+        if not self.consistency_waits:
+            return hard(None), scale
+        return jax.lax.cond(scale > 0, hard, lambda _: jnp.zeros(()), None), scale

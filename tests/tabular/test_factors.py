@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from ambient_jax import AmbientImputer
 from ambient_jax.tabular.codec import TableCodec
@@ -80,6 +81,15 @@ def test_one_visible_category_moves_a_number():
     mean, _ = codec.columns[0].coder.moments(p)
     assert mean[0] < -0.4
     assert mean[1] > 0.4
+
+
+def test_a_number_has_the_mass_of_a_gaussian_between_edges():
+    codec, factors = fitted(line())
+    whole = dataclasses.replace(factors, trust=np.ones_like(factors.trust))
+    p = told(whole, codec, pd.DataFrame({"x": [np.nan], "y": [np.nan], "kind": [None]}))
+    edges = np.asarray(factors.edges[0], float)
+    sd = np.sqrt((factors.loading[0] ** 2).sum() + factors.noise[0])
+    np.testing.assert_allclose(p[0, 0], np.diff(norm.cdf(edges / sd)), atol=1e-6)
 
 
 def test_columns_that_factors_cannot_tell_trust_them_less():

@@ -138,6 +138,19 @@ def test_consistency_waits_for_its_start_and_ramps():
     np.testing.assert_allclose(found[50][0], 2.0 * hard, rtol=1e-4)
 
 
+@pytest.mark.parametrize("step", [0, 10, 15])
+def test_waiting_changes_no_gradient(step):
+    fields = {"consistency": Consistency(), "consistency_weight": 2.0,
+              "consistency_start": 10, "consistency_ramp": 10}  # fmt: skip
+    waits = Objective(**fields, consistency_waits=True)
+    found = [value_and_grad(o, batch_of(), step) for o in (Objective(**fields), waits)]
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    args = (batch_of(), jnp.asarray(step), jax.random.key(KEY))
+    _, parts = waits(*Table.exact(joint(4)), *args)
+    assert (parts["consistency_loss"] > 0) == (step > 10)
+
+
 @pytest.mark.parametrize("rows", ["all", "natural"])
 def test_imputed_reveals_can_be_kept_out_of_the_consistency_loss(rows):
     """Other completions change it, but for `natural` rows, which hide them."""
