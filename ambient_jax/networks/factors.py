@@ -74,8 +74,8 @@ class Factors:
         variance = jnp.einsum("lr,brs,ls->bl", self.loading, spread, self.loading)
         noise = jnp.where(self.noise > 0, self.noise, 1.0)  # categories have none
         scale = jnp.sqrt(variance + noise[None])[..., None]
-        # Twice the normal distribution function less one: its error of 1e-7 is far below
-        # what the shares leave to any token, and `ndtr` costs five times as much.
+        # Twice the normal distribution function, less one: its error of 1e-7 is far
+        # below what the shares leave any token, and `ndtr` costs five times as much.
         below = jax.lax.erf((self.edges[None] - at) / (scale * np.sqrt(2)))
         return jnp.maximum(jnp.diff(below, axis=-1), 0.0) / 2
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ambient_jax.tabular.number import STILL, NumberColumn
+from ambient_jax.tabular.ends import STILL, Ends
+from ambient_jax.tabular.number import NumberColumn
 
 ENOUGH = 100
 """Held-out cells from which a column gets a correction of its own."""
@@ -15,18 +16,18 @@ KEPT = 400
 
 
 def level_needed(
-    coder: NumberColumn, p: np.ndarray, values: np.ndarray, moves: np.ndarray = STILL
+    coder: NumberColumn, p: np.ndarray, values: np.ndarray, ends: Ends = STILL
 ) -> np.ndarray:
     """Level `[n]` in [0, 1] of the central interval that just reaches `values [n]`.
 
     It is `|2 F(x) - 1|` for a continuous F; an atom is reached by any level whose
-    ends fall into its mass. `moves [n, 2]` are those of the quantiles, see `Reach`.
+    ends fall into its mass. `ends [n, 2]` are those of the quantiles, see `Reach`.
     """
     k = coder.encode(values)
     rows = np.arange(len(p))
     above = np.cumsum(p, axis=1)[rows, k]
     below = above - p[rows, k]
-    inside = coder.share_inside(k, values - coder.outward(k, moves))
+    inside = coder.share_inside(k, coder.inward(k, values, ends))
     atom = coder.atom[k]
     upper = np.where(atom, above, below + p[rows, k] * inside)
     lower = np.where(atom, below, below + p[rows, k] * inside)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.ends import Ends, within
 from ambient_jax.tabular.inputs import holes_of
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.number import NumberColumn
@@ -59,7 +60,7 @@ class Completion:
         tails = model.tails(self._encoded, rows)
         if model.reach is None:
             return tails
-        moves = tails.moves.copy()
+        moves, stretch = tails.ends.moves.copy(), tails.ends.stretch.copy()
         for i, column in enumerate(self.codec.columns):
             if isinstance(column.coder, NumberColumn) and moves[:, i].any():
                 dtype = self.frame.dtypes.iloc[column.position]
@@ -67,13 +68,14 @@ class Completion:
                 ends = column.coder.low[0], column.coder.high[-1]
                 left = np.array([ends[0] - least, most - ends[1]])
                 left += self.shift(i) * np.array([1.0, -1.0])
-                moves[:, i] = np.minimum(moves[:, i], np.maximum(left, 0.0))
-        return Tails(moves=moves, least=tails.least)
+                kept = within(moves[:, i], stretch[:, i], left, column.coder.gaps)
+                moves[:, i], stretch[:, i] = kept.moves, kept.stretch
+        return Tails(ends=Ends(moves=moves, stretch=stretch), least=tails.least)
 
     def predictions(
         self,
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Yields `(column number, row numbers [n], p [n, K], moves [n, 2])` of holes.
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, Ends]]:
+        """Yields `(column number, row numbers [n], p [n, K], ends [n, 2])` of holes.
 
         In portions of rows, so that memory does not grow with the table.
         """
@@ -86,15 +88,15 @@ class Completion:
                 if hole.any():
                     least = tails.least[hole, number]
                     own = predictive.own_probabilities(p[hole, number], column, least)
-                    yield number, chosen[hole], own, tails.moves[hole, number]
+                    yield number, chosen[hole], own, tails.ends[hole, number]
 
     def points(self, statistic: predictive.Statistic) -> pd.DataFrame:
         """The frame with one value in each hole."""
         found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for number, cells, p, moves in self.predictions():
+        for number, cells, p, ends in self.predictions():
             values = predictive.point(
                 self.codec.columns[number], p, statistic, self.shift(number),
-                self.exact(number), moves,
+                self.exact(number), ends,
             )  # fmt: skip
             found.setdefault(number, []).append((cells, values))
         return self.filled({
@@ -120,7 +122,7 @@ class Completion:
             hole = self.holes[rows, column.position]
             values = predictive.drawn(
                 column, tokens[hole, i], uniforms[hole, i], self.shift(i),
-                tails.moves[hole, i],
+                tails.ends[hole, i],
             )  # fmt: skip
             found[i] = (rows[hole], values)
         return self.filled(found)

@@ -12,9 +12,9 @@ def distribution_of(
 ) -> pd.DataFrame:
     """See `AmbientImputer.predict_distribution`."""
     columns, parts = done.codec.columns, []
-    for i, cells, p, moves in done.predictions():
+    for i, cells, p, ends in done.predictions():
         told = predictive.describe(
-            columns[i], i, p, tuple(quantiles), calibration, done.shift(i), moves
+            columns[i], i, p, tuple(quantiles), calibration, done.shift(i), ends
         )
         told.insert(0, "row", done.frame.index[cells])
         told.insert(1, "column", [columns[i].name] * len(cells))

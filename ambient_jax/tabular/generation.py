@@ -5,8 +5,8 @@ import pandas as pd
 
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.ends import STILL
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.number import STILL
 from ambient_jax.tabular.schema import Field
 from ambient_jax.training import keys
 

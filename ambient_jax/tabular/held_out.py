@@ -70,8 +70,8 @@ def calibrate(
                 truth = shown.values[chosen, i]
                 hidden = np.isfinite(truth)
                 hidden &= shown.tokens[chosen, i] == codec.num_values
-                least, moves = tails.least[hidden, i], tails.moves[hidden, i]
+                least, ends = tails.least[hidden, i], tails.ends[hidden, i]
                 own = own_probabilities(p[hidden, i], column, least)
-                scores[i].append(level_needed(column.coder, own, truth[hidden], moves))
+                scores[i].append(level_needed(column.coder, own, truth[hidden], ends))
     empty = np.zeros(0)
     return Calibration.fit([np.concatenate([empty, *parts]) for parts in scores])

@@ -10,6 +10,7 @@ import numpy as np
 from ambient_jax.diffusion.sampling import Sampler
 from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.ends import Ends
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.reach import Reach, Tails
 from ambient_jax.tabular.training import table_mesh
@@ -84,7 +85,7 @@ class TableModel:
         """What becomes of the outermost tokens in the chosen rows, see `Reach`."""
         if self.reach is None:
             nothing = np.broadcast_to(0.0, (len(rows), self.codec.length, 2))
-            return Tails(moves=nothing, least=nothing)
+            return Tails(ends=Ends(moves=nothing, stretch=nothing + 1), least=nothing)
         return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 
     def draw(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ambient_jax.tabular.ends import STILL, Ends
 from ambient_jax.tabular.number_fit import (
     KNOTS,
     cell_moments,
@@ -15,8 +16,6 @@ from ambient_jax.tabular.number_fit import (
 )
 
 SMALL_SHARE = 1e-12
-STILL = np.zeros((1, 2))
-"""No move of the outermost tokens."""
 
 LIMIT = 10.0
 """Standard units beyond which the exact value that a network is told is clipped."""
@@ -127,32 +126,46 @@ class NumberColumn:
         u = (i + np.clip((values - a) / width, 0.0, 1.0)) / KNOTS
         return np.where(self.atom[k], 0.5, u)
 
-    def outward(self, k: np.ndarray, moves: np.ndarray) -> np.ndarray:
-        """What is added to the values of cells `k [n]` where the outermost move.
+    @property
+    def gaps(self) -> np.ndarray:
+        """`[2, 2]` from the means of the outermost tokens to inner and outer end."""
+        mean, low, high = (v[[0, -1]] for v in (self.mean, self.low, self.high))
+        below, above = mean - low, high - mean
+        return np.array([[above[0], below[0]], [below[1], above[1]]])
 
-        Args:
-          moves: `[n, 2]` how far the lowest and the highest go, see `Reach`.
-        """
-        return np.where(k == self.size - 1, moves[:, 1], 0.0) - np.where(
-            k == 0, moves[:, 0], 0.0
-        )
+    def outward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
+        """Where the values `[n]` of cells `k [n]` are told, `ends [n, 2]` moving."""
+        for token, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+            mean, stretch = self.mean[token], ends.stretch[:, end]
+            # Bit for bit where nothing stretches: `mean + (value - mean)` would not be.
+            told = values + side * ends.moves[:, end] + (values - mean) * (stretch - 1)
+            values = np.where(k == token, told, values)
+        return values
 
-    def decode(
-        self, k: np.ndarray, u: np.ndarray, moves: np.ndarray = STILL
-    ) -> np.ndarray:
+    def inward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
+        """The inverse of `outward`."""
+        for token, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+            mean, stretch = self.mean[token], ends.stretch[:, end]
+            own = values - side * ends.moves[:, end]
+            own = own - (own - mean) * (1 - 1 / stretch)
+            values = np.where(k == token, own, values)
+        return values
+
+    def decode(self, k: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
         """Values `[n]` of tokens: a draw inside the cell for uniforms `u`, rounded."""
-        return self.round(self.quantile_inside(k, u) + self.outward(k, moves), moves)
+        return self.round(self.outward(k, self.quantile_inside(k, u), ends), ends)
 
-    def round(self, values: np.ndarray, moves: np.ndarray = STILL) -> np.ndarray:
-        """To the decimals that the column has, inside its range and the `moves`."""
+    def round(self, values: np.ndarray, ends: Ends = STILL) -> np.ndarray:
+        """To the decimals that the column has, inside its range and the `ends`."""
         if self.decimals is None:
             return values
         # The range may end between two values that the decimals can write.
         steps = 10.0**self.decimals
-        ends = np.array([self.low[0], self.high[-1]]) + moves * [-1.0, 1.0]
-        ends = ends.T * steps
-        slack = 1e-6 + 1e-12 * np.abs(ends)
-        low, high = np.ceil(ends[0] - slack[0]), np.floor(ends[1] + slack[1])
+        first, last = np.zeros(1, int), np.full(1, self.size - 1)
+        low = self.outward(first, self.low[:1], ends) * steps
+        high = self.outward(last, self.high[-1:], ends) * steps
+        low = np.ceil(low - 1e-6 - 1e-12 * np.abs(low))
+        high = np.floor(high + 1e-6 + 1e-12 * np.abs(high))
         bounds = np.round(np.array([low, high]) / steps, self.decimals)
         return np.clip(np.round(values, self.decimals), *bounds)
 
@@ -171,22 +184,22 @@ class NumberColumn:
         return np.where(gap > 0, unseen, inside)
 
     def moments(
-        self, p: np.ndarray, moves: np.ndarray = STILL
+        self, p: np.ndarray, ends: Ends = STILL
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
         unit = (self.mean - self.centre) / self.scale
         first = p @ unit
-        second = p @ (unit**2 + (self.sd / self.scale) ** 2)
-        for k, signed in ((0, -moves[:, 0]), (self.size - 1, moves[:, 1])):
-            step = signed / self.scale
+        spread = (self.sd / self.scale) ** 2
+        second = p @ (unit**2 + spread)
+        for k, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+            step = side * ends.moves[:, end] / self.scale
+            wider = spread[k] * (ends.stretch[:, end] ** 2 - 1)
             first = first + p[:, k] * step
-            second = second + p[:, k] * step * (2 * unit[k] + step)
+            second = second + p[:, k] * (step * (2 * unit[k] + step) + wider)
         sd = np.sqrt(np.maximum(second - first**2, 0.0))
         return self.centre + self.scale * first, self.scale * sd
 
-    def quantile(
-        self, p: np.ndarray, u: np.ndarray, moves: np.ndarray = STILL
-    ) -> np.ndarray:
+    def quantile(self, p: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
         """Quantiles `[n]` of the mixture `p [n, K]` at shares `u [n]`."""
         cdf = np.cumsum(p, axis=1)
         target = np.clip(u, 0.0, 1.0) * cdf[:, -1]
@@ -195,7 +208,7 @@ class NumberColumn:
         inside = (target - (cdf[rows, k] - p[rows, k])) / np.maximum(
             p[rows, k], SMALL_SHARE
         )
-        return self.quantile_inside(k, inside) + self.outward(k, moves)
+        return self.outward(k, self.quantile_inside(k, inside), ends)
 
     def cdf(self, p: np.ndarray, values: np.ndarray) -> np.ndarray:
         """`P(X <= value)` `[n]` under the mixture; at an atom, half of its mass."""

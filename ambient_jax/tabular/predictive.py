@@ -7,6 +7,7 @@ import pandas as pd
 
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import Column
+from ambient_jax.tabular.ends import Ends
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.series import from_numbers
 
@@ -36,7 +37,7 @@ def lacking(p: np.ndarray, least: np.ndarray) -> np.ndarray:
 
 def point(
     column: Column, p: np.ndarray, statistic: Statistic, delta: float, exact: bool,
-    moves: np.ndarray,
+    ends: Ends,
 ) -> np.ndarray:  # fmt: skip
     """One value `[n]` per cell, as the column holds them.
 
@@ -47,55 +48,55 @@ def point(
       p: `[n, K]` token probabilities.
       delta: added to numbers (in days, hours, ... for dates).
       exact: whether the column can hold a mean that is not rounded.
-      moves: `[n, 2]` of the outermost tokens, see `Reach`.
+      ends: `[n, 2]` of the outermost tokens, see `Reach`.
     """
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(p.argmax(axis=1))
     if statistic in ("auto", "mean"):
-        values, _ = coder.moments(p, moves)
+        values, _ = coder.moments(p, ends)
         if statistic == "auto" or not exact:
-            values = coder.round(values, moves)
+            values = coder.round(values, ends)
     elif statistic == "median":
-        values = coder.round(coder.quantile(p, np.full(len(p), 0.5), moves), moves)
+        values = coder.round(coder.quantile(p, np.full(len(p), 0.5), ends), ends)
     else:
         k = p.argmax(axis=1)
         values = np.where(coder.atom[k], coder.low[k], coder.mean[k])
-        values = coder.round(values + coder.outward(k, moves), moves)
+        values = coder.round(coder.outward(k, values, ends), ends)
     return from_numbers(values + delta, column.kind, column.unit)
 
 
 def drawn(
     column: Column, tokens: np.ndarray, uniforms: np.ndarray, delta: float,
-    moves: np.ndarray,
+    ends: Ends,
 ) -> np.ndarray:  # fmt: skip
-    """Values `[n]` of drawn tokens; `moves [n, 2]` as in `point`."""
+    """Values `[n]` of drawn tokens; `ends [n, 2]` as in `point`."""
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(tokens.astype(np.int64))
-    values = coder.decode(tokens.astype(np.int64), uniforms, moves) + delta
+    values = coder.decode(tokens.astype(np.int64), uniforms, ends) + delta
     return from_numbers(values, column.kind, column.unit)
 
 
 def describe(
     column: Column, number: int, p: np.ndarray, quantiles: tuple[float, ...],
-    calibration: Calibration, delta: float, moves: np.ndarray,
+    calibration: Calibration, delta: float, ends: Ends,
 ) -> pd.DataFrame:  # fmt: skip
     """One line per cell: mean, sd, calibrated quantiles, mode, class probabilities."""
     coder = column.coder
-    mode = point(column, p, "mode", delta, False, moves)
+    mode = point(column, p, "mode", delta, False, ends)
     table: dict[str, Any] = {"mode": list(mode)}
     if isinstance(coder, NumberColumn):
 
         def back(x):
             return from_numbers(x + delta, column.kind, column.unit)
 
-        mean, sd = coder.moments(p, moves)
+        mean, sd = coder.moments(p, ends)
         table |= {"mean": back(mean), "sd": sd}
         for q in quantiles:
             level = calibration.quantile_level(number, q)
             levels = np.full(len(p), level)
-            table[f"q{q:g}"] = back(coder.quantile(p, levels, moves))
+            table[f"q{q:g}"] = back(coder.quantile(p, levels, ends))
         table["probabilities"] = [None] * len(p)
     else:
         nothing = np.full(len(p), np.nan)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.ends import Ends, within
 from ambient_jax.tabular.gaussian import Coordinates, posterior, slots
 from ambient_jax.tabular.number import NumberColumn
 
@@ -24,12 +25,11 @@ class Tails:
     """What becomes of the lowest and the highest token of each cell.
 
     Attributes:
-      moves: `[N, L, 2]` how far their values move outwards, in the column's units; not
-        negative.
+      ends: `[N, L, 2]` of their values.
       least: `[N, L, 2]` probability that they have at least.
     """
 
-    moves: np.ndarray
+    ends: Ends
     least: np.ndarray
 
 
@@ -40,7 +40,8 @@ class Reach:
     The value of an outermost token is the mean that was observed in it, and can
     never be more. Where the visible cells of a row, by a linear Gaussian model, expect
     `E[x | x beyond the token's inner edge]` further out, it moves outwards by `trust`
-    times the difference. The network has hardly seen such rows: where the linear model
+    times the difference, and its values spread as the linear model's do there, if that
+    is more. The network has hardly seen such rows: where the linear model
     has more than half of its probability beyond the edge, the token gets `sure` times
     that at least.
 
@@ -67,15 +68,20 @@ class Reach:
 
         What `values [N, L]` holds for the others is not looked at.
         """
-        moves, least = np.zeros((2, *tokens.shape, 2))
+        moves, stretch, least = np.zeros((3, *tokens.shape, 2))
+        stretch += 1.0
         for begin in range(0, len(tokens), AT_ONCE):
             part = slice(begin, begin + AT_ONCE)
             mean, factors = self._factors(codec, tokens[part], values[part])
             for i, end in np.argwhere(self.trust > 0):
-                moves[part, i, end], least[part, i, end] = self._tail(
-                    codec, i, end, mean, factors
-                )
-        return Tails(moves=moves, least=least)
+                told = self._tail(codec, i, end, mean, factors)
+                moves[part, i, end], stretch[part, i, end], least[part, i, end] = told
+        for i in np.flatnonzero(self.trust.any(axis=1)):
+            coder = codec.columns[i].coder
+            assert isinstance(coder, NumberColumn)
+            kept = within(moves[:, i], stretch[:, i], room(coder), coder.gaps)
+            moves[:, i], stretch[:, i] = kept.moves, kept.stretch
+        return Tails(ends=Ends(moves=moves, stretch=stretch), least=least)
 
     def _factors(self, codec, tokens, values):
         where = slots(codec, MOST_FLAGS)
@@ -86,7 +92,7 @@ class Reach:
         return posterior(x, seen.astype(float), self.weights, self.noise)
 
     def _tail(self, codec, i, end, mean, factors):
-        """Moves and least probabilities `[N]` of one end of column `i`."""
+        """Moves, stretches and least probabilities `[N]` of one end of column `i`."""
         coder = codec.columns[i].coder
         at = slots(codec, MOST_FLAGS)[i].start
         mu, var = predicted(mean, factors, self.slope[i], self.spread[i])
@@ -96,12 +102,13 @@ class Reach:
             if end else (-1, coder.high[0], coder.mean[0])
         )  # fmt: skip
         edge, usual = (side * (v - coder.centre) / coder.scale for v in (inner, usual))
-        over, share = beyond(edge, side * mu, var)
+        over, sd, share = beyond(edge, side * mu, var)
         over = np.maximum(over - usual, 0.0)
         # Finite first, where the product with a scale of 1e300 would not be.
         move = self.trust[i, end] * np.minimum(over, 1e6) * coder.scale
         least = np.where(share > 0.5, self.sure[i, end] * share, 0.0)
-        return np.minimum(move, room(coder)[end]), least
+        own = coder.sd[-1 if end else 0] / coder.scale
+        return move, sd / own if own > 0 else 1.0, least
 
 
 def standard(codec: TableCodec, values: np.ndarray) -> np.ndarray:
@@ -123,16 +130,19 @@ def predicted(
 
 def beyond(
     edge: float, mu: np.ndarray, var: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`E[x | x > edge]` and `P(x > edge)` `[N]` under `N(mu, var)`.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and sd of `x | x > edge`, and `P(x > edge)` `[N]` under `N(mu, var)`.
 
     The first is the edge plus the mean excess over it, `tau (h(a) - a)`, where `h` is
-    the hazard of the standard normal and `a` the edge in standard units.
+    the hazard of the standard normal and `a` the edge in standard units; the second
+    is `tau sqrt(1 - h (h - a))`.
     """
     tau = np.sqrt(var)
     a = np.minimum((edge - mu) / tau, FAR)
     hazard = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-a))
-    return edge + tau * np.maximum(hazard - a, 0.0), ndtr(-a)
+    excess = np.maximum(hazard - a, 0.0)
+    sd = tau * np.sqrt(np.maximum(1 - hazard * excess, 0.0))
+    return edge + tau * excess, sd, ndtr(-a)
 
 
 def room(coder: NumberColumn) -> np.ndarray:

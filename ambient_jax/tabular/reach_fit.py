@@ -121,7 +121,7 @@ def _judge(mean, factors, y, common):
     kept, out = order[:-count], order[-count:]
     slope, spread = _regress(mean[kept], factors[kept], y[kept], common[kept])
     usual, edge = y[out].mean(), (y[out[0]] + y[kept[-1]]) / 2
-    far, share = beyond(edge, *predicted(mean, factors, slope, spread))
+    far, _, share = beyond(edge, *predicted(mean, factors, slope, spread))
     over = np.clip(far[out] - usual, 0.0, y[kept[-1]] - y[order[0]])
     return _shrunk(over, y[out] - usual), _frequency(y[share > 0.5] > edge)
 

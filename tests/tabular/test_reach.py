@@ -10,6 +10,7 @@ import pytest
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.files import digest, write_npz
 from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.ends import Ends, within
 from ambient_jax.tabular.predictive import lacking
 from ambient_jax.tabular.reach import beyond, room
 from ambient_jax.tabular.reach_fit import ENOUGH, fit_reach
@@ -102,8 +103,9 @@ def test_intervals_follow_beyond_the_range(line):
     told = imputer.predict_distribution(frame).set_index("row")
     y = truth["y"][told.index]
     far = y > frame["y"].max() + 0.5
-    over = told["q0.95"][far] - y[far]
-    assert (over > -0.5).mean() > 0.8
+    inside = (told["q0.05"] <= y) & (y <= told["q0.95"])
+    assert inside[far].mean() > 0.8
+    assert (told["q0.95"] - told["q0.05"])[far].mean() < 2.0  # of values from 1.6 to 6
     assert (told["q0.05"] <= told["q0.5"]).all()
     assert (told["q0.5"] <= told["q0.95"]).all()
 
@@ -155,7 +157,7 @@ def test_what_is_hidden_tells_nothing():
     junk = np.where(np.isnan(encoded.values), 1e6, encoded.values)
     a = reach.tails(codec, encoded.tokens, encoded.values)
     b = reach.tails(codec, encoded.tokens, junk)
-    np.testing.assert_array_equal(a.moves, b.moves)
+    np.testing.assert_array_equal(a.ends.moves, b.ends.moves)
     np.testing.assert_array_equal(a.least, b.least)
 
 
@@ -164,8 +166,8 @@ def test_units_do_not_matter(scale):
     frame = shown(pair(), low=True)
     codec, tails = tails_of(frame)
     other, scaled = tails_of(frame * scale)
-    assert (tails.moves[:, 1] > 0.5).any(axis=0).all()  # at both ends
-    np.testing.assert_allclose(scaled.moves, tails.moves * scale, rtol=1e-3)
+    assert (tails.ends.moves[:, 1] > 0.5).any(axis=0).all()  # at both ends
+    np.testing.assert_allclose(scaled.ends.moves, tails.ends.moves * scale, rtol=1e-3)
     k = codec.columns[1].coder.size
     assert other.columns[1].coder.size == k
 
@@ -177,7 +179,7 @@ def test_no_further_than_a_range_and_never_across_zero():
     assert reach is not None
     encoded = codec.encode(pd.DataFrame({"x": [-40.0, 40.0], "y": [np.nan] * 2}))
     reach = dataclasses.replace(reach, trust=np.ones((2, 2)))
-    moves = reach.tails(codec, encoded.tokens, encoded.values).moves[:, 1]
+    moves = reach.tails(codec, encoded.tokens, encoded.values).ends.moves[:, 1]
     coder = codec.columns[1].coder
     coder_range = coder.high[-1] - coder.low[0]
     assert moves[0, 0] == pytest.approx(min(coder.low[0], coder_range))
@@ -230,18 +232,64 @@ def test_odd_columns_do_no_harm():
     )  # fmt: skip
     codec, encoded, reach = reach_of(odd)
     tails = reach.tails(codec, encoded.tokens, encoded.values)
-    assert np.isfinite(tails.moves).all()
-    assert tails.moves[:, 1, 1].max() > 0.5
+    assert np.isfinite(tails.ends.moves).all()
+    assert tails.ends.moves[:, 1, 1].max() > 0.5
 
 
 def test_mean_of_a_truncated_normal():
     rng = np.random.default_rng(0)
     x = rng.normal(1.0, 2.0, 400_000)
-    mean, share = beyond(2.0, np.array([1.0, 1e5, -1e9]), np.array([4.0, 1.0, 1.0]))
+    mean, sd, share = beyond(2.0, np.array([1.0, 1e5, -1e9]), np.array([4.0, 1.0, 1.0]))
     assert mean[0] == pytest.approx(x[x > 2].mean(), rel=0.01)
+    assert sd[0] == pytest.approx(x[x > 2].std(), rel=0.01)
+    np.testing.assert_allclose(sd[1:], [1.0, 0.0], atol=2e-3)
     assert share[0] == pytest.approx((x > 2).mean(), rel=0.01)
     np.testing.assert_allclose(mean[1:], [1e5, 2.0], rtol=1e-3)
     np.testing.assert_allclose(share[1:], [1.0, 0.0])
+
+
+def test_ends_keep_cells_apart_and_within_the_room():
+    column = TableCodec.fit(pair()[["y"]]).columns[0].coder
+    moves, stretch = np.array([[0.0, 0.4], [3.0, 0.01]]), np.full((2, 2), 50.0)
+    ends = within(moves, stretch, np.array([1.0, 0.5]), column.gaps)
+    assert ends.stretch[0, 0] == 1.0  # nothing moves, nothing stretches
+    assert ends.moves.max(axis=0).tolist() == [1.0, 0.4]
+    last = np.full(2, column.size - 1)
+    for token, end, inner, outer in (
+        (0, 0, column.high[0], column.low[0] - 1.0),
+        (column.size - 1, 1, column.low[-1], column.high[-1] + 0.5),
+    ):
+        k = np.full(2, token)
+        told = [column.outward(k, column.quantile_inside(k, np.full(2, u)), ends)
+                for u in (0.0, 1.0)]  # fmt: skip
+        side = 1 if end else -1
+        assert (side * np.array(told) >= side * inner - 1e-9).all()
+        assert (side * np.array(told) <= side * outer + 1e-9).all()
+    values = np.linspace(column.low[-1], column.high[-1], 2)
+    back = column.inward(last, column.outward(last, values, ends), ends)
+    np.testing.assert_allclose(back, values, rtol=1e-12)
+    p = np.full((2, column.size), 1 / column.size)
+    told = [column.quantile(p, np.full(2, u), ends) for u in np.linspace(0, 1, 200)]
+    assert (np.diff(told, axis=0) >= -1e-9).all()
+
+
+def test_moments_are_those_of_the_draws():
+    column = TableCodec.fit(pair()[["y"]]).columns[0].coder
+    inside = [column.quantile_inside(np.full(999, k), np.linspace(0, 1, 1001)[1:-1])
+              for k in range(column.size)]  # fmt: skip
+    mean, sd = np.mean(inside, axis=1), np.std(inside, axis=1)
+    column = dataclasses.replace(column, mean=mean, sd=sd)  # not those of a few values
+    rng = np.random.default_rng(0)
+    p = np.zeros((1, column.size))
+    p[0, [0, 5, -1]] = 0.3, 0.1, 0.6
+    ends = Ends(moves=np.array([[0.5, 2.0]]), stretch=np.array([[1.5, 3.0]]))
+    k = rng.choice(column.size, 50_000, p=p[0])
+    draws = column.decode(k, rng.random(len(k)), ends)
+    mean, sd = column.moments(p, ends)
+    assert draws.mean() == pytest.approx(mean[0], abs=0.03)
+    assert draws.std() == pytest.approx(sd[0], rel=0.03)
+    median = column.quantile(p, np.full(1, 0.5), ends)
+    assert np.median(draws) == pytest.approx(median[0], abs=0.05)
 
 
 def test_lifted_draws_have_the_probability():
