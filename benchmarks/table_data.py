@@ -55,6 +55,15 @@ class Task:
         categorical = set(self.categorical)
         return [c for c in self.train if c not in categorical]
 
+    def without(self, column: str) -> "Task":
+        """The same with one column less."""
+        keep = self.train.columns != column
+        return Task(
+            name=self.name, train=self.train.loc[:, keep], test=self.test.loc[:, keep],
+            train_hidden=self.train_hidden[:, keep],
+            test_hidden=self.test_hidden[:, keep],
+        )  # fmt: skip
+
     def shown(self, which: str) -> pd.DataFrame:
         """`train` or `test` with the hidden cells gone."""
         frame, hidden = getattr(self, which), getattr(self, f"{which}_hidden")

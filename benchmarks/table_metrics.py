@@ -115,7 +115,7 @@ def downstream(
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     def features(frame):
-        x = frame.drop(columns=target).copy()
+        x = frame.drop(columns=target, errors="ignore").copy()
         for c in x:
             if c in task.categorical:
                 levels = pd.Index(task.train[c].dropna().unique())

@@ -111,7 +111,7 @@ def refresh(
     x: Tokens,
     editable: Positions,
     keys: RowKeys,
-    fraction: float,
+    fraction: Float[Array, ""] | float,
     sampler: Sampler,
 ) -> Tokens:
     """Re-masks `fraction` of the editable tokens of `x` and draws them again.

@@ -11,6 +11,9 @@ SMOOTHING = 0.1
 
 MAX_DECIMALS = 9
 
+CELL_LEAST = 20.0
+"""Fewest values per cell that columns with atoms are cut down to."""
+
 TAIL_LEAST = 8
 """Fewest values of a part of the outermost intervals, which are cut more finely."""
 
@@ -36,12 +39,10 @@ def cut(
     from the atom.
     """
     distinct, start, counts = np.unique(values, return_index=True, return_counts=True)
-    n = len(values)
-    everything = len(distinct) <= max_bins
-    is_atom = np.ones(len(distinct), bool) if everything else counts > n / max_bins
+    is_atom, mass = _atoms(counts, max_bins)
     lows: list[float] = []
     highs: list[float] = []
-    where = np.empty(n, int)
+    where = np.empty(len(values), int)
     i = 0
     while i < len(distinct):
         j = i + 1
@@ -54,7 +55,7 @@ def cut(
             groups = np.zeros(last - first, int)
         else:
             ends = (i == 0, j == len(distinct))
-            groups = _quantile_groups(values[first:last], n / max_bins, ends)
+            groups = _quantile_groups(values[first:last], mass, ends)
             bounds = (
                 float(distinct[i - 1]) + step / 2 if i else None,
                 float(distinct[j]) - step / 2 if j < len(distinct) else None,
@@ -65,6 +66,25 @@ def cut(
         highs += edges[1:].tolist()
         i = j
     return np.array(lows), np.array(highs), where
+
+
+def _atoms(counts: np.ndarray, max_bins: int) -> tuple[np.ndarray, float]:
+    """`[D]` bool: distinct values that are tokens of their own; the mass of the others.
+
+    All of them where there are no more than `max_bins`, else those with more than the
+    others would have in a cell. Without them less is left, so that what is frequent
+    among the few values that are not 0 becomes an atom too, and the rest has its bins.
+    """
+    is_atom = np.full(len(counts), len(counts) <= max_bins)
+    mass = counts.sum() / max_bins
+    least = min(mass, CELL_LEAST)
+    while True:
+        more = is_atom | (counts > mass)
+        if more.sum() == is_atom.sum():
+            return is_atom, mass
+        is_atom = more
+        left = max(1, max_bins - int(is_atom.sum()))
+        mass = max(counts[~is_atom].sum() / left, least)
 
 
 def _quantile_groups(

@@ -19,11 +19,15 @@ MEMORY = 35
 MEMORY_STEPS = 200
 """... but not in fewer steps than this."""
 
-SMALL_WIDTHS = ((500, 64), (3000, 128))
+SMALL_ROWS = 3000
+SMALL_WIDTHS = ((500, 64), (SMALL_ROWS, 128))
 """Tables of fewer rows than the first numbers have networks of the second width ..."""
 
 WIDTH = 256
 """... and others of this one."""
+
+SMALL_BATCH, BATCH = 64, 256
+"""Rows per step of tables with fewer than `SMALL_ROWS`, and of others."""
 
 MOST_MEMBERS, MOST_SMALL_MEMBERS = 3, 5
 """Networks of an ensemble, and of one whose members are small."""
@@ -47,7 +51,7 @@ class Recipe:
       width: the same; None: by the number of rows, see `channels`.
       learning_rate, weight_decay: of AdamW; None: by the size of the table, see
         `rate` and `decay`.
-      batch_size: rows per step.
+      batch_size: rows per step; None: by the rows of the table, see `batch`.
       max_epochs: passes over the rows at most; None: `steps`.
       copied_share, light_share: of the rows of a batch, see `QueryHiding`.
       rounds: evaluations on held-out cells, evenly spread.
@@ -68,7 +72,7 @@ class Recipe:
     embed: int = 24
     learning_rate: float | None = None
     weight_decay: float | None = None
-    batch_size: int = 256
+    batch_size: int | None = None
     max_epochs: int | None = None
     copied_share: float = 0.5
     light_share: float = 0.3
@@ -105,16 +109,16 @@ class Recipe:
         """
         if self.weight_decay is not None:
             return self.weight_decay
-        steps = max(MEMORY_STEPS, MEMORY * num_rows / self.batch_size)
+        steps = max(MEMORY_STEPS, MEMORY * num_rows / self.batch(num_rows))
         return 1.0 / (self.rate(num_rows) * steps)
 
     def ensemble(self, num_rows: int, num_columns: int) -> int:
         """Networks: `members`, or as many as cost no more than one on a large table."""
         if self.members is not None:
             return self.members
-        each = self._full_steps(num_rows) * (num_columns + COST_COLUMNS)
-        small = self.channels(num_rows) < WIDTH
-        most = MOST_SMALL_MEMBERS if small else MOST_MEMBERS
+        steps = self._full_steps(num_rows) * self.batch(num_rows) / BATCH
+        each = steps * (num_columns + COST_COLUMNS)
+        most = MOST_SMALL_MEMBERS if num_rows < SMALL_ROWS else MOST_MEMBERS
         return int(np.clip(COST // each, 1, most))
 
     def channels(self, num_rows: int) -> int:
@@ -129,12 +133,23 @@ class Recipe:
             return self.width
         return next((width for rows, width in SMALL_WIDTHS if num_rows < rows), WIDTH)
 
+    def batch(self, num_rows: int) -> int:
+        """Rows per step: `batch_size`, or fewer for a small table.
+
+        On held-out cells, means of three splits (california, 1,000 rows: two), batches
+        of 256, 128 and 64 had 2.201, 2.197 and 2.192 nats on diabetes, 1.836, 1.838 and
+        1.840 on breast_cancer, 3.086, 3.087 and 3.082 on california: alike, and faster.
+        """
+        if self.batch_size is not None:
+            return self.batch_size
+        return SMALL_BATCH if num_rows < SMALL_ROWS else BATCH
+
     def steps(self, num_rows: int) -> int:
         """Steps in all: `max_epochs`, or `PASSES` within `STEPS`, but one at least."""
         if self.max_epochs is None:
             return self._full_steps(num_rows)
-        return max(1, round(self.max_epochs * num_rows / self.batch_size))
+        return max(1, round(self.max_epochs * num_rows / self.batch(num_rows)))
 
     def _full_steps(self, num_rows: int) -> int:
-        steps = int(np.clip(round(PASSES * num_rows / self.batch_size), *STEPS))
-        return max(round(num_rows / self.batch_size), steps)
+        once = num_rows / self.batch(num_rows)
+        return max(round(once), int(np.clip(round(PASSES * once), *STEPS)))

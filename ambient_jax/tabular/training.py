@@ -29,7 +29,7 @@ from ambient_jax.training.objective import Objective
 from ambient_jax.training.optimizer import make_optimizer, per_member
 from ambient_jax.types import Params
 
-SMALL_BATCH = 32
+LEAST_BATCH = 32
 """Rows per step of a table that has fewer rows than that."""
 
 
@@ -138,7 +138,7 @@ def make_trainer(
     mesh = table_mesh()
     size = mesh.size
     members = network.size if isinstance(network, Ensemble) else 1
-    batch = min(recipe.batch_size, max(SMALL_BATCH, len(data)))
+    batch = min(recipe.batch(len(data)), max(LEAST_BATCH, len(data)))
     batch = max(size, batch // size * size)
     total = recipe.steps(len(data))
     rounds = min(recipe.rounds, total)

@@ -117,25 +117,22 @@ class Completer:
         self.settings = settings
         self.seed = seed
 
-        def colder(cold, context):
-            params, temperature = cold
-            return sampling.tempered(bind(denoiser, params, context), temperature)
+        def drawn(sampler: Sampler) -> RowMap:
+            """`(params, temperature, fraction), keys, tokens, completion -> x`."""
 
-        def fresh(cold, row_keys, tokens, context=None):
-            z, denoise = tokens.astype(jnp.int32), colder(cold, context)
-            x = sampling.draw(denoise, z, row_keys, settings.first)
-            return x.astype(tokens.dtype)
+            def run(given, row_keys, tokens, completion, context=None):
+                params, temperature, fraction = given
+                denoise = bind(denoiser, params, context)
+                x = sampling.refresh(
+                    sampling.tempered(denoise, temperature),
+                    completion.astype(jnp.int32), tokens == denoiser.num_values,
+                    row_keys, fraction, sampler,
+                )  # fmt: skip
+                return x.astype(tokens.dtype)
 
-        def warm(cold, row_keys, tokens, completion, context=None):
-            x = sampling.refresh(
-                colder(cold, context), completion.astype(jnp.int32),
-                tokens == denoiser.num_values, row_keys, settings.fraction,
-                settings.sampler,
-            )  # fmt: skip
-            return x.astype(tokens.dtype)
+            return RowMap(run, mesh, batch_size)
 
-        self._fresh = RowMap(fresh, mesh, batch_size)
-        self._warm = RowMap(warm, mesh, batch_size)
+        self._drawn = {s: drawn(s) for s in {settings.first, settings.sampler}}
 
     def chosen_rows(self, round_: int) -> np.ndarray:
         """Sorted numbers of the rows that this round's E-step draws."""
@@ -159,18 +156,15 @@ class Completer:
         """
         key = keys.derive(self.seed, keys.Purpose.E_STEP, round_)
         chosen = self.chosen_rows(round_)
-        tokens, context = self.data.tokens[chosen], self.data.context
-        context = None if context is None else context[chosen]
-        cold = (params, np.float32(self.settings.temperature_in(round_)))
-        if round_ == self.settings.first_round:
-            batches = self._fresh.batches(
-                cold, key, tokens, ids=chosen, start=start, context=context
-            )
-        else:
-            current = completions[chosen]
-            batches = self._warm.batches(
-                cold, key, tokens, current, ids=chosen, start=start, context=context
-            )
+        context = None if self.data.context is None else self.data.context[chosen]
+        settings, temperature = self.settings, self.settings.temperature_in(round_)
+        first = round_ == settings.first_round
+        fraction = 1.0 if first else settings.fraction
+        batches = self._drawn[settings.first if first else settings.sampler].batches(
+            (params, np.float32(temperature), np.float32(fraction)), key,
+            self.data.tokens[chosen], completions[chosen],
+            ids=chosen, start=start, context=context,
+        )  # fmt: skip
         for where, drawn in batches:
             completions[chosen[where]] = drawn
             yield where.stop

@@ -77,6 +77,24 @@ def test_zero_is_an_atom_and_draws_keep_it():
     assert (column.encode(positive) != zero).all()
 
 
+def test_the_few_that_are_not_zero_have_their_own_atoms_and_bins():
+    rng = np.random.default_rng(0)
+    rare = np.where(rng.random(20_000) < 0.1, 99_999.0, rng.lognormal(8, 1, 20_000))
+    values = np.where(rng.random(20_000) < 0.9, 0.0, rare.round())
+    column = NumberColumn.fit(values, 64)
+    assert (values == 99_999).mean() < 1 / 64
+    for value in (0.0, 99_999.0):
+        k = column.encode(np.array([value]))[0]
+        assert column.low[k] == column.high[k] == value
+    assert 50 <= column.size <= 75
+    # What is not zero is told as finely as it would be alone.
+    alone = NumberColumn.fit(values[values > 0], 64)
+    spread = (column.share * column.sd**2).sum() / (values > 0).mean()
+    assert spread < 2 * (alone.share * alone.sd**2).sum()
+    few = NumberColumn.fit(np.r_[np.zeros(4000), rng.normal(size=100)], 64)
+    assert few.size < 12  # 100 values are not cut into 64 cells
+
+
 @pytest.mark.parametrize("name", ["normal", "spiked", "whole", "price"])
 def test_draws_from_the_marginal_look_like_the_data(name):
     values = mixed(4000)[0][name].dropna().to_numpy(np.float64)

@@ -6,6 +6,7 @@ import pytest
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.networks.column_network import ColumnNetwork, ColumnTables
 from ambient_jax.tabular.recipe import (
+    BATCH,
     COST,
     COST_COLUMNS,
     MOST_MEMBERS,
@@ -44,18 +45,19 @@ def test_steps_lie_in_their_limits_until_a_pass_takes_more():
     assert recipe.steps(50) == STEPS[0]
     assert STEPS[0] < recipe.steps(3000) < STEPS[1]
     assert recipe.steps(20_000) == STEPS[1]
-    assert recipe.steps(5_000_000) == round(5_000_000 / recipe.batch_size)
+    assert recipe.steps(5_000_000) == round(5_000_000 / BATCH)
 
 
 def test_an_ensemble_costs_no_more_than_one_network_of_a_large_table():
     recipe = Recipe()
     counts = [recipe.ensemble(n, 17) for n in (50, 4000, 20_000)]
     assert counts == [MOST_SMALL_MEMBERS, MOST_MEMBERS, 1]
-    assert recipe.ensemble(900, 500) == 1
+    assert recipe.ensemble(2900, 500) == 1
     sizes = [(n, c) for n in (300, 5000, 8000, 30_000) for c in (3, 17, 60)]
     for n, c in sizes:
         count = recipe.ensemble(n, c)
-        assert count == 1 or count * recipe.steps(n) * (c + COST_COLUMNS) <= COST
+        steps = recipe.steps(n) * recipe.batch(n) / BATCH
+        assert count == 1 or count * steps * (c + COST_COLUMNS) <= COST
     assert Recipe(members=5).ensemble(10**6, 17) == 5
     # A short fit is one of as many networks: its length is the user's, not the table's.
     assert Recipe(max_epochs=1).ensemble(20_000, 17) == 1
