@@ -150,9 +150,10 @@ def make_trainer(
     # A fit of one round, or one that starts EM at its end, has none.
     start = recipe.em_start if recipe.em_start < 1 < rounds else None
     drawn = min(1.0, 2 * per_round * batch / max(1, len(data)))
+    draws = Sampler(num_reveals=4)  # one sampler, one compiled program
     estep = EStep.over(
-        rounds, start, first=Sampler(num_reveals=8), fraction=0.5,
-        rows=drawn, first_rows=drawn, sampler=Sampler(num_reveals=3),
+        rounds, start, first=draws, fraction=0.5,
+        rows=drawn, first_rows=drawn, sampler=draws,
     )  # fmt: skip
     first_step = (estep.first_round or 0) * per_round
     objective = _objective(recipe, first_step, per_round, network.length)
