@@ -143,8 +143,8 @@ class NumberColumn:
         return values
 
     def inward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
-        """The inverse of `outward`."""
-        for token, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+        """The inverse of `outward`, whose last step comes first."""
+        for token, end, side in ((self.size - 1, 1, 1.0), (0, 0, -1.0)):
             mean, stretch = self.mean[token], ends.stretch[:, end]
             own = values - side * ends.moves[:, end]
             own = own - (own - mean) * (1 - 1 / stretch)
