@@ -151,7 +151,10 @@ def main() -> None:
     print(" | ".join(f"{c:>20}" if c in ("table", "method") else f"{c:>11}"
                      for c in COLUMNS), flush=True)  # fmt: skip
     methods = ABLATION if args.ablation else dict.fromkeys(args.methods.split(","))
-    for table in args.tables.split(","):
+    tables = args.tables.split(",")
+    if args.downstream and not set(tables) <= set(table_data.TARGETS):
+        sys.exit(f"--downstream knows {', '.join(table_data.TARGETS)}")
+    for table in tables:
         task = table_data.load(table, args.mechanism, args.rate, args.seed, args.rows)
         for name, recipe in methods.items():
             if name in PEERS | MORE_PEERS:

@@ -57,8 +57,8 @@ class NumberColumn:
     def fit(cls, values: np.ndarray, max_bins: int) -> "NumberColumn":
         """Fits on finite float64 values `[n]`, n >= 1, with about `max_bins` tokens.
 
-        A value with a share above 1 / max_bins becomes an atom; so do all of them
-        where there are no more than `max_bins` distinct ones.
+        A value that repeats more often than the others fill a bin becomes an atom; so
+        do all of them where there are no more than `max_bins` distinct ones.
         """
         values = np.sort(np.asarray(values, np.float64))
         decimals = common_decimals(values)
@@ -140,7 +140,10 @@ class NumberColumn:
             # Bit for bit where nothing stretches: `mean + (value - mean)` would not be.
             told = values + side * ends.moves[:, end] + (values - mean) * (stretch - 1)
             values = np.where(k == token, told, values)
-        return values
+        # A rounding must not cross zero where no observed value does.
+        if self.low[0] >= 0:
+            values = np.maximum(values, 0.0)
+        return np.minimum(values, 0.0) if self.high[-1] <= 0 else values
 
     def inward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
         """The inverse of `outward`, whose last step comes first."""

@@ -19,11 +19,14 @@ TAIL_LEAST = 8
 
 
 def common_decimals(values: np.ndarray) -> int | None:
-    """The fewest decimals that write every value exactly (to 1e-12), or None."""
-    size = np.abs(values).max()
+    """The fewest decimals that write every value exactly, or None.
+
+    To 1e-12 of it, or of the median of all: one huge value must not let cents pass.
+    """
+    size = np.abs(values)
+    size = np.maximum(size, np.median(size[size > 0]) if size.any() else 0.0)
     for decimals in range(MAX_DECIMALS + 1):
-        error = np.abs(np.round(values, decimals) - values).max()
-        if error <= 1e-12 * size:
+        if (np.abs(np.round(values, decimals) - values) <= 1e-12 * size).all():
             return decimals
     return None
 
@@ -36,7 +39,7 @@ def cut(
     Atoms come first to mind, then the runs between them, each cut at quantiles into as
     many intervals as its mass deserves. An interval ends halfway between the values
     on its two sides; where an atom bounds it, half a `step` (of the values' decimals)
-    from the atom.
+    from the atom, or where its own values begin.
     """
     distinct, start, counts = np.unique(values, return_index=True, return_counts=True)
     is_atom, mass = _atoms(counts, max_bins)
@@ -56,11 +59,12 @@ def cut(
         else:
             ends = (i == 0, j == len(distinct))
             groups = _quantile_groups(values[first:last], mass, ends)
-            bounds = (
-                float(distinct[i - 1]) + step / 2 if i else None,
-                float(distinct[j]) - step / 2 if j < len(distinct) else None,
-            )
-            edges = _edges(values[first:last], groups, *bounds)
+            own = values[first:last]
+            below = None if i == 0 else min(float(distinct[i - 1]) + step / 2, own[0])
+            above = None
+            if j < len(distinct):
+                above = max(float(distinct[j]) - step / 2, own[-1])
+            edges = _edges(own, groups, below, above)
         where[first:last] = len(lows) + groups
         lows += edges[:-1].tolist()
         highs += edges[1:].tolist()

@@ -138,7 +138,7 @@ def beyond(
     is `tau sqrt(1 - h (h - a))`.
     """
     tau = np.sqrt(var)
-    a = np.minimum((edge - mu) / tau, FAR)
+    a = np.clip((edge - mu) / tau, -1e6, FAR)
     hazard = np.exp(-0.5 * a**2 - 0.5 * np.log(2 * np.pi) - log_ndtr(-a))
     excess = np.maximum(hazard - a, 0.0)
     sd = tau * np.sqrt(np.maximum(1 - hazard * excess, 0.0))

@@ -116,9 +116,10 @@ class Recipe:
         """Networks: `members`, or as many as cost no more than one on a large table."""
         if self.members is not None:
             return self.members
-        steps = self._full_steps(num_rows) * self.batch(num_rows) / BATCH
-        each = steps * (num_columns + COST_COLUMNS)
-        most = MOST_SMALL_MEMBERS if num_rows < SMALL_ROWS else MOST_MEMBERS
+        rows = max(self.batch(num_rows), SMALL_BATCH)  # of fewer none goes faster
+        each = self._full_steps(num_rows) * rows / BATCH * (num_columns + COST_COLUMNS)
+        small = self.channels(num_rows) < WIDTH
+        most = MOST_SMALL_MEMBERS if small else MOST_MEMBERS
         return int(np.clip(COST // each, 1, most))
 
     def channels(self, num_rows: int) -> int:

@@ -95,6 +95,22 @@ def test_the_few_that_are_not_zero_have_their_own_atoms_and_bins():
     assert few.size < 12  # 100 values are not cut into 64 cells
 
 
+def test_one_huge_value_does_not_round_the_others():
+    rng = np.random.default_rng(0)
+    cents = rng.random(2000).round(2)
+    values = np.r_[np.zeros(400), cents, [999_999_999_999.0] * 5]
+    column = NumberColumn.fit(values, 64)
+    assert column.decimals == 2
+    assert (np.diff(column.knots, axis=1) >= 0).all()
+    assert (column.low[1:] >= column.high[:-1]).all()
+    told = np.bincount(column.encode(values), minlength=column.size) / len(values)
+    np.testing.assert_allclose(told, column.share, atol=1e-12)
+    wide = np.r_[np.zeros(500), np.exp(6 * rng.normal(size=20_000))]
+    column = NumberColumn.fit(wide, 64)
+    told = np.bincount(column.encode(wide), minlength=column.size) / len(wide)
+    np.testing.assert_allclose(told, column.share, atol=1e-3)
+
+
 @pytest.mark.parametrize("name", ["normal", "spiked", "whole", "price"])
 def test_draws_from_the_marginal_look_like_the_data(name):
     values = mixed(4000)[0][name].dropna().to_numpy(np.float64)

@@ -11,6 +11,7 @@ from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.files import digest, write_npz
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.ends import Ends, within
+from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.predictive import lacking
 from ambient_jax.tabular.reach import beyond, room
 from ambient_jax.tabular.reach_fit import ENOUGH, fit_reach
@@ -246,6 +247,8 @@ def test_mean_of_a_truncated_normal():
     assert share[0] == pytest.approx((x > 2).mean(), rel=0.01)
     np.testing.assert_allclose(mean[1:], [1e5, 2.0], rtol=1e-3)
     np.testing.assert_allclose(share[1:], [1.0, 0.0])
+    far = beyond(2.0, np.array([1e308]), np.ones(1))
+    assert np.isfinite(far).all()
 
 
 def test_ends_keep_cells_apart_and_within_the_room():
@@ -271,6 +274,17 @@ def test_ends_keep_cells_apart_and_within_the_room():
     p = np.full((2, column.size), 1 / column.size)
     told = [column.quantile(p, np.full(2, u), ends) for u in np.linspace(0, 1, 200)]
     assert (np.diff(told, axis=0) >= -1e-9).all()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_rounding_crosses_zero(seed):
+    rng = np.random.default_rng(seed)
+    column = NumberColumn.fit(rng.lognormal(size=400), 64)
+    moves = rng.random((50, 2)) * room(column)
+    ends = within(moves, np.full((50, 2), 1e9), room(column), column.gaps)
+    p = np.tile(column.share, (50, 1))
+    assert (column.quantile(p, np.zeros(50), ends) >= 0).all()
+    assert (column.decode(np.zeros(50, int), np.zeros(50), ends) >= 0).all()
 
 
 def test_moments_are_those_of_the_draws():
