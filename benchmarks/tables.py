@@ -38,6 +38,7 @@ ABLATION = {
     "easy+EM": Recipe(em_start=0.5, consistency_weight=0.0),
     "easy+EM+consistency": Recipe(em_start=0.5, consistency_weight=1.0),
 }
+ALL_PEERS = PEERS | MORE_PEERS
 COLUMNS = ("table", "method", "mae_in", "rmse_in", "acc_in", "mae", "rmse", "acc",
            "log_loss", "coverage", "width", "energy", "density", "downstream",
            "blind", "held_out", "fit_s", "transform_s")  # fmt: skip
@@ -46,7 +47,7 @@ COLUMNS = ("table", "method", "mae_in", "rmse_in", "acc_in", "mae", "rmse", "acc
 def judge_peer(task: Task, name: str, seed: int, downstream: bool) -> dict[str, float]:
     """Figures of one estimate per cell."""
     clock = time.perf_counter()
-    complete = (PEERS | MORE_PEERS)[name](task, seed)
+    complete = ALL_PEERS[name](task, seed)
     fit_s = time.perf_counter() - clock
     train = complete(task.shown("train"))
     clock = time.perf_counter()
@@ -94,8 +95,8 @@ def blind(task: Task, name: str, recipe: Recipe | None, seed: int) -> float:
     """`downstream` where the imputer has not seen the target."""
     target = table_data.TARGETS[task.name]
     bare = task.without(target)
-    if name in PEERS | MORE_PEERS:
-        complete = (PEERS | MORE_PEERS)[name](bare, seed)
+    if name in ALL_PEERS:
+        complete = ALL_PEERS[name](bare, seed)
     else:
         complete = ambient(bare, recipe, seed).set_params(statistic="median").transform
     train, test = (complete(bare.shown(w)) for w in ("train", "test"))
@@ -157,7 +158,7 @@ def main() -> None:
     for table in tables:
         task = table_data.load(table, args.mechanism, args.rate, args.seed, args.rows)
         for name, recipe in methods.items():
-            if name in PEERS | MORE_PEERS:
+            if name in ALL_PEERS:
                 figures = judge_peer(task, name, args.seed, args.downstream)
             else:
                 figures = judge_ambient(task, recipe, args.seed, args.downstream)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.ends import Ends, within
+from ambient_jax.tabular.ends import Ends
 from ambient_jax.tabular.inputs import holes_of
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.number import NumberColumn
@@ -60,17 +60,15 @@ class Completion:
         tails = model.tails(self._encoded, rows)
         if model.reach is None:
             return tails
-        moves, stretch = tails.ends.moves.copy(), tails.ends.stretch.copy()
         for i, column in enumerate(self.codec.columns):
-            if isinstance(column.coder, NumberColumn) and moves[:, i].any():
+            if isinstance(column.coder, NumberColumn) and tails.ends.moves[:, i].any():
                 dtype = self.frame.dtypes.iloc[column.position]
                 least, most = limits_of(dtype, column.kind, column.unit)
                 ends = column.coder.low[0], column.coder.high[-1]
                 left = np.array([ends[0] - least, most - ends[1]])
                 left += self.shift(i) * np.array([1.0, -1.0])
-                kept = within(moves[:, i], stretch[:, i], left, column.coder.gaps)
-                moves[:, i], stretch[:, i] = kept.moves, kept.stretch
-        return Tails(ends=Ends(moves=moves, stretch=stretch), least=tails.least)
+                tails.ends.keep(i, left, column.coder.gaps)
+        return tails
 
     def predictions(
         self,

@@ -22,6 +22,11 @@ class Ends:
     def __getitem__(self, where: Any) -> "Ends":
         return Ends(moves=self.moves[where], stretch=self.stretch[where])
 
+    def keep(self, column: int, room: np.ndarray, gaps: np.ndarray) -> None:
+        """Puts a column of `[N, L, 2]` `within` its room, in place."""
+        kept = within(self.moves[:, column], self.stretch[:, column], room, gaps)
+        self.moves[:, column], self.stretch[:, column] = kept.moves, kept.stretch
+
 
 STILL = Ends(moves=np.zeros((1, 2)), stretch=np.ones((1, 2)))
 """The outermost tokens as they were observed."""

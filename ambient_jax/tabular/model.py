@@ -84,8 +84,9 @@ class TableModel:
     def tails(self, encoded: Encoded, rows: np.ndarray) -> Tails:
         """What becomes of the outermost tokens in the chosen rows, see `Reach`."""
         if self.reach is None:
-            nothing = np.broadcast_to(0.0, (len(rows), self.codec.length, 2))
-            return Tails(ends=Ends(moves=nothing, stretch=nothing + 1), least=nothing)
+            shape = (len(rows), self.codec.length, 2)
+            none, one = (np.broadcast_to(value, shape) for value in (0.0, 1.0))
+            return Tails(ends=Ends(moves=none, stretch=one), least=none)
         return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 
     def draw(

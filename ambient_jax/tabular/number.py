@@ -127,6 +127,11 @@ class NumberColumn:
         return np.where(self.atom[k], 0.5, u)
 
     @property
+    def _outermost(self) -> tuple[tuple[int, int, float], ...]:
+        """(token, index into `Ends`, sign of outwards) of both outermost tokens."""
+        return (0, 0, -1.0), (self.size - 1, 1, 1.0)
+
+    @property
     def gaps(self) -> np.ndarray:
         """`[2, 2]` from the means of the outermost tokens to inner and outer end."""
         mean, low, high = (v[[0, -1]] for v in (self.mean, self.low, self.high))
@@ -135,7 +140,7 @@ class NumberColumn:
 
     def outward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
         """Where the values `[n]` of cells `k [n]` are told, `ends [n, 2]` moving."""
-        for token, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+        for token, end, side in self._outermost:
             mean, stretch = self.mean[token], ends.stretch[:, end]
             # Bit for bit where nothing stretches: `mean + (value - mean)` would not be.
             told = values + side * ends.moves[:, end] + (values - mean) * (stretch - 1)
@@ -147,7 +152,7 @@ class NumberColumn:
 
     def inward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
         """The inverse of `outward`, whose last step comes first."""
-        for token, end, side in ((self.size - 1, 1, 1.0), (0, 0, -1.0)):
+        for token, end, side in reversed(self._outermost):
             mean, stretch = self.mean[token], ends.stretch[:, end]
             own = values - side * ends.moves[:, end]
             own = own - (own - mean) * (1 - 1 / stretch)
@@ -194,7 +199,7 @@ class NumberColumn:
         first = p @ unit
         spread = (self.sd / self.scale) ** 2
         second = p @ (unit**2 + spread)
-        for k, end, side in ((0, 0, -1.0), (self.size - 1, 1, 1.0)):
+        for k, end, side in self._outermost:
             step = side * ends.moves[:, end] / self.scale
             wider = spread[k] * (ends.stretch[:, end] ** 2 - 1)
             first = first + p[:, k] * step

@@ -58,8 +58,8 @@ def cut(
             groups = np.zeros(last - first, int)
         else:
             ends = (i == 0, j == len(distinct))
-            groups = _quantile_groups(values[first:last], mass, ends)
             own = values[first:last]
+            groups = _quantile_groups(own, mass, ends)
             below = None if i == 0 else min(float(distinct[i - 1]) + step / 2, own[0])
             above = None
             if j < len(distinct):

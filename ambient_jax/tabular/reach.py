@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr
 
 from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.ends import Ends, within
+from ambient_jax.tabular.ends import Ends
 from ambient_jax.tabular.gaussian import Coordinates, posterior, slots
 from ambient_jax.tabular.number import NumberColumn
 
@@ -76,12 +76,12 @@ class Reach:
             for i, end in np.argwhere(self.trust > 0):
                 told = self._tail(codec, i, end, mean, factors)
                 moves[part, i, end], stretch[part, i, end], least[part, i, end] = told
-        for i in np.flatnonzero(self.trust.any(axis=1)):
+        ends = Ends(moves=moves, stretch=stretch)
+        for i in np.flatnonzero(self.trust.any(axis=1)).tolist():
             coder = codec.columns[i].coder
             assert isinstance(coder, NumberColumn)
-            kept = within(moves[:, i], stretch[:, i], room(coder), coder.gaps)
-            moves[:, i], stretch[:, i] = kept.moves, kept.stretch
-        return Tails(ends=Ends(moves=moves, stretch=stretch), least=least)
+            ends.keep(i, room(coder), coder.gaps)
+        return Tails(ends=ends, least=least)
 
     def _factors(self, codec, tokens, values):
         where = slots(codec, MOST_FLAGS)

@@ -160,11 +160,11 @@ class Objective:
         ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
-        def hard(_) -> Float[Array, ""]:
+        def hard() -> Float[Array, ""]:
             return consistency_loss(
                 denoise, teacher, z, logits, x, t, self.schedule, settings, key, counted
             )
 
         if not self.consistency_waits:
-            return hard(None), scale
-        return jax.lax.cond(scale > 0, hard, lambda _: jnp.zeros(()), None), scale
+            return hard(), scale
+        return jax.lax.cond(scale > 0, hard, lambda: jnp.zeros(())), scale
