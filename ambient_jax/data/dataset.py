@@ -15,8 +15,8 @@ class IncompleteData:
       num_values: V.
       context: `[N, F]` float32, what a network is told of the observed tokens beside
         their values (see `Denoiser.apply`); None where tokens say it all.
-      left_out: `[N]` integers, the member of an `Ensemble` that must not learn from the
-        row, -1 where all do; None: all learn from all.
+      left_out: `[N, K]` bool, which members of an `Ensemble` must not learn from which
+        rows; None: all learn from all.
     """
 
     tokens: np.ndarray

@@ -73,10 +73,10 @@ class Ensemble:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LeftOut:
-    """Answers each row by the one member that has not learned from it.
+    """Answers each row by the mean of the members that have not learned from it.
 
-    A `Denoiser` whose context has one column more than the ensemble's, the last: the
-    number of that member. See `beside`.
+    A `Denoiser` whose context has K columns more than the ensemble's, the last: 1 for
+    those members, of which each row has one at least. See `beside`.
     """
 
     ensemble: Ensemble
@@ -92,9 +92,9 @@ class LeftOut:
         return self.ensemble.num_values
 
     @staticmethod
-    def beside(context: np.ndarray, member: np.ndarray) -> np.ndarray:
-        """`context [N, F]` with the numbers `member [N]`: `[N, F + 1]` float32."""
-        return np.concatenate([context, member[:, None]], axis=1, dtype=np.float32)
+    def beside(context: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+        """`context [N, F]` with `left_out [N, K]`: `[N, F + K]` float32."""
+        return np.concatenate([context, left_out], axis=1, dtype=np.float32)
 
     def init(self, key: RootKey) -> Params:
         return self.ensemble.init(key)
@@ -102,7 +102,9 @@ class LeftOut:
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
-        assert context is not None, "the context says which member answers"
-        member = context[:, -1].astype(jnp.int32)
-        each = self.ensemble.each(params, z, context[:, :-1])
-        return jnp.take_along_axis(each, member[None, :, None, None], axis=0)[0]
+        assert context is not None, "the context says which members answer"
+        size = self.ensemble.size
+        answers = context[:, -size:].T[:, :, None, None]
+        each = self.ensemble.each(params, z, context[:, :-size])
+        total = jax.nn.logsumexp(each, axis=0, b=answers)
+        return total - jnp.log(answers.sum(axis=0))

@@ -26,15 +26,15 @@ PRIOR_CELLS, PRIOR_TRUST = 10.0, 0.9
 
 def fit_factors(
     codec: TableCodec, tokens: np.ndarray, context: np.ndarray,
-    left_out: np.ndarray | None = None, members: int = 1,
+    left_out: np.ndarray | None = None,
 ) -> Factors:  # fmt: skip
     """The factors of rows `tokens` `[N, L]`, by EM over their observed cells.
 
     How far each column may trust them, cells of rows left out of a fit decide.
 
     Args:
-      left_out: `[N]` the member, of `members`, that leaves a row out. Then each has
-        factors of its own rows, `[K, ...]`; the trust is that of all rows.
+      left_out: `[N, K]` bool, the rows that each of K members leaves out. Then each
+        has factors of its own rows, `[K, ...]`; the trust is that of all rows.
     """
     trust = _trust(codec, tokens, context)
 
@@ -44,7 +44,7 @@ def fit_factors(
 
     if left_out is None:
         return of(slice(None))
-    made = [of(left_out != member) for member in range(members)]
+    made = [of(~own) for own in left_out.T]
     return jax.tree.map(lambda *parts: np.stack(parts), *made)
 
 

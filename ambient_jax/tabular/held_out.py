@@ -17,6 +17,10 @@ MOST_ROWS = 1000
 FEWEST_ROWS = 30
 """Smaller tables hold nothing out: there is nothing to spare."""
 
+WANTED_ROWS = 300
+"""Rows to judge by. Where there are more, more networks leave out the same ones, so
+that their mean is judged, which is nearer to the mean of all that answers later."""
+
 REPEATS = 9
 """How often other cells of the held-out rows are hidden for calibration."""
 
@@ -27,31 +31,34 @@ RATE = 0.1
 def choose_left_out(
     tokens: np.ndarray, mask: int, fraction: float, members: int, seed: int
 ) -> np.ndarray:
-    """`[N]`: the network, of `members`, that does not learn from a row; -1 for most.
+    """`[N, K]` bool: which of K `members` do not learn from which rows.
 
-    Each leaves out rows of its own, among those that are not all missing.
+    Each leaves out equally many rows, of those that are not all missing. So many leave
+    out the same row that `WANTED_ROWS` remain, but one at least learns from it.
     """
-    left_out = np.full(len(tokens), -1)
+    left_out = np.zeros((len(tokens), members), bool)
     fraction = min(fraction, 1 / members)
     count = min(MOST_ROWS, round(fraction * len(tokens)))
     if len(tokens) < FEWEST_ROWS or count < 1:
         return left_out
     usable = np.flatnonzero((tokens != mask).any(axis=1))
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 1)
-    chosen = rng.permutation(usable)[: members * count]
-    left_out[chosen] = np.arange(len(chosen)) % members
+    together = max(1, min(members - 1, members * count // WANTED_ROWS))
+    chosen = rng.permutation(usable)[: members * count // together]
+    turn = (np.arange(len(chosen))[:, None] - np.arange(members)) % members
+    left_out[chosen] = turn < together
     return left_out
 
 
 def calibrate(
     model: TableModel, encoded: Encoded, left_out: np.ndarray, seed: int
 ) -> Calibration:
-    """Conformal scores of hidden cells of the rows that were `left_out [N]`.
+    """Conformal scores of hidden cells of the rows that were `left_out [N, K]`.
 
-    Each is scored by the network that did not learn from its row. The mean over an
-    ensemble is better than that, so that its intervals are a little too wide.
+    Each is scored by the networks that did not learn from its row. The mean over the
+    whole ensemble is better than theirs, so that its intervals are a little too wide.
     """
-    codec, rows = model.codec, np.flatnonzero(left_out >= 0)
+    codec, rows = model.codec, np.flatnonzero(left_out.any(axis=1))
     judge, context = outsider(model.denoiser, encoded.context[rows], left_out[rows])
     if judge is not model.denoiser:
         model = dataclasses.replace(model, denoiser=judge)

@@ -136,12 +136,12 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         left_out = choose_left_out(tokens, codec.num_values, share, members, self.seed_)
         kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
-            codec, encoded, left_out, recipe, members=members, seed=self.seed_,
-            verbose=self.verbose, keep_in=kept,
+            codec, encoded, left_out, recipe, seed=self.seed_, verbose=self.verbose,
+            keep_in=kept,
         )  # fmt: skip
         self.model_ = TableModel(
             codec=codec, denoiser=fitted.denoiser, params=fitted.params,
-            reach=fit_reach(codec, encoded, left_out < 0),
+            reach=fit_reach(codec, encoded, left_out.sum(axis=1) == 0),
         )  # fmt: skip
         self.calibration_ = calibrate(self.model_, encoded, left_out, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds

@@ -5,15 +5,19 @@ import shutil
 import warnings
 from pathlib import Path
 
+import numpy as np
+
 from ambient_jax.files import digest, write_json
 from ambient_jax.tabular.codec import Encoded
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.training.progress import Progress
 
 
-def fingerprint(encoded: Encoded, recipe: Recipe, seed: int) -> str:
+def fingerprint(
+    encoded: Encoded, left_out: np.ndarray, recipe: Recipe, seed: int
+) -> str:
     """Of all that decides a fit: the rows as the network reads them, recipe, seed."""
-    arrays = (encoded.tokens, encoded.context)
+    arrays = (encoded.tokens, encoded.context, left_out)
     settings = repr((recipe, seed, [a.shape for a in arrays])).encode()
     return digest(settings, *(a.tobytes() for a in arrays))[:16]
 

@@ -45,9 +45,9 @@ def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
 def outsider(
     network: Denoiser, context: np.ndarray, left_out: np.ndarray
 ) -> tuple[Denoiser, np.ndarray]:
-    """What judges rows that were `left_out [N]`, and their context `[N, F]` for it.
+    """What judges rows that were `left_out [N, K]`, and their context `[N, F]` for it.
 
-    The member that has not learned from a row answers it; one network has seen none.
+    The members that have not learned from a row answer it; one network has seen none.
     """
     if isinstance(network, Ensemble):
         return LeftOut(ensemble=network), LeftOut.beside(context, left_out)

@@ -55,18 +55,18 @@ def table_mesh() -> Mesh:
 
 def fit_network(
     codec: TableCodec, encoded: Encoded, left_out: np.ndarray, recipe: Recipe,
-    *, members: int, seed: int, verbose: int = 0, keep_in: Path | None = None,
+    *, seed: int, verbose: int = 0, keep_in: Path | None = None,
 ) -> Fitted:  # fmt: skip
-    """Trains `members` networks, each but on the rows that it has `left_out [N]`.
+    """Trains K networks, each but on the rows that it has `left_out [N, K]`.
 
     Those watch. With `keep_in`, a folder, a fit that was killed goes on where it stood.
     """
     clock = time.perf_counter()
-    data = _training_rows(codec, encoded, left_out, members)
+    data, members = _training_rows(codec, encoded, left_out), left_out.shape[1]
     factors = None
     if len(data) < recipe.factor_rows:
         assert data.context is not None
-        factors = fit_factors(codec, data.tokens, data.context, data.left_out, members)
+        factors = fit_factors(codec, data.tokens, data.context, data.left_out)
     settings = {name: getattr(recipe, name) for name in SETTINGS}
     settings["width"] = recipe.channels(len(data))
     network = network_of(codec, factors, members, **settings)
@@ -74,7 +74,7 @@ def fit_network(
     validation = _validation(network, encoded, left_out, trainer, seed)
     kept = None
     if keep_in is not None:
-        kept = Kept(keep_in, fingerprint(encoded, recipe, seed))
+        kept = Kept(keep_in, fingerprint(encoded, left_out, recipe, seed))
     deadline = np.inf if recipe.max_time is None else clock + recipe.max_time
     hooks = EarlyStop(
         trainer=trainer, validation=validation, patience=recipe.patience,
@@ -101,14 +101,14 @@ def fit_network(
 
 
 def _training_rows(
-    codec: TableCodec, encoded: Encoded, left_out: np.ndarray, members: int
+    codec: TableCodec, encoded: Encoded, left_out: np.ndarray
 ) -> IncompleteData:
     """All rows that one network or another learns from."""
-    rows = left_out < 0 if members == 1 else np.ones(len(left_out), bool)
+    rows = ~left_out.all(axis=1)
     return IncompleteData(
         tokens=encoded.tokens[rows], shape=(codec.length,),
         num_values=codec.num_values, context=encoded.context[rows],
-        left_out=None if members == 1 else left_out,
+        left_out=None if left_out.shape[1] == 1 else left_out[rows],
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _validation(
     seed: int,
 ) -> Validation | None:  # fmt: skip
     """The left-out rows with some cells hidden; None where there is no such cell."""
-    rows = left_out >= 0
+    rows = left_out.any(axis=1)
     if not rows.any():
         return None
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION)

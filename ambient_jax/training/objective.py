@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     completion: Tokens | np.ndarray  # equals `tokens` where observed
     context: Context | np.ndarray | None = None  # of the observed tokens
     # Of an ensemble, see `IncompleteData`; of one network, whether it leaves it out.
-    left_out: Int[Array, " B"] | Bool[Array, " B"] | np.ndarray | None = None
+    left_out: Bool[Array, "B K"] | Bool[Array, " B"] | np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +99,13 @@ class Objective:
         """
         if isinstance(denoiser, Ensemble):
 
-            def of_member(number, params, own, key, ema):
-                rows = batch
-                if batch.left_out is not None:
-                    rows = batch._replace(left_out=batch.left_out == number)
+            def of_member(left_out, params, own, key, ema):
+                rows = batch._replace(left_out=left_out)
                 return self(denoiser.with_own(own), params, rows, step, key, ema)
 
             split = jax.random.split(key, denoiser.size)
-            numbers = jnp.arange(denoiser.size)
-            each = jax.vmap(of_member)(numbers, params, denoiser.own, split, ema)
+            left_out = None if batch.left_out is None else jnp.asarray(batch.left_out).T
+            each = jax.vmap(of_member)(left_out, params, denoiser.own, split, ema)
             return jax.tree.map(lambda x: x.mean(axis=0), each)
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)

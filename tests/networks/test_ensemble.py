@@ -77,20 +77,21 @@ def test_its_loss_is_the_mean_of_the_members(batch):
     np.testing.assert_allclose(whole, (own[0] + own[1]) / 2, rtol=1e-5)
 
 
-def test_a_row_that_was_left_out_is_answered_by_the_member_that_left_it(batch):
-    params = jnp.stack([params_of(0), params_of(1)])
+def test_a_row_that_was_left_out_is_answered_by_the_members_that_left_it(batch):
+    params = jnp.stack([params_of(0), params_of(1), params_of(2)])
 
     class Told(Table):
         def apply(self, params, z, context=None):
             return super().apply(params, z)
 
-    pair = Ensemble(member=Told(LENGTH), size=2)
-    number = np.arange(32) % 2
-    context = jnp.asarray(LeftOut.beside(np.zeros((32, 3)), number))
-    answer = LeftOut(ensemble=pair).apply(params, batch.tokens, context)
-    own = [jax.nn.log_softmax(MEMBER.apply(p, batch.tokens)) for p in params]
-    np.testing.assert_allclose(answer[0::2], own[0][0::2], rtol=1e-5)
-    np.testing.assert_allclose(answer[1::2], own[1][1::2], rtol=1e-5)
+    three = Ensemble(member=Told(LENGTH), size=3)
+    left_out = np.tile([[True, False, False], [True, False, True]], (16, 1))
+    context = jnp.asarray(LeftOut.beside(np.zeros((32, 3)), left_out))
+    answer = LeftOut(ensemble=three).apply(params, batch.tokens, context)
+    own = [jax.nn.softmax(MEMBER.apply(p, batch.tokens)) for p in params]
+    np.testing.assert_allclose(jnp.exp(answer[0::2]), own[0][0::2], rtol=1e-5)
+    both = (own[0] + own[2])[1::2] / 2
+    np.testing.assert_allclose(jnp.exp(answer[1::2]), both, rtol=1e-5)
 
 
 def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
@@ -99,7 +100,7 @@ def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
         consistency=Consistency(teacher="ema"), consistency_weight=1.0
     )
     params = jnp.stack([params_of(0), params_of(1)])
-    left_out = np.where(np.arange(32) < 8, 0, -1)
+    left_out = np.stack([np.arange(32) < 8, np.zeros(32, bool)], axis=1)
 
     @jax.jit
     def gradient(tokens):
@@ -110,7 +111,7 @@ def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
             )[0]
         )(params)
 
-    known = (batch.tokens < 2) & (left_out == 0)[:, None]
+    known = (batch.tokens < 2) & left_out[:, :1]
     other = jnp.where(known, 1 - batch.tokens, batch.tokens)
     before, after = gradient(batch.tokens), gradient(other)
     np.testing.assert_array_equal(before[0], after[0])

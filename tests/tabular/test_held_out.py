@@ -16,22 +16,29 @@ PAIR = dataclasses.replace(QUICK, members=2, em_start=1.0)
 ONCE = dataclasses.replace(PAIR, rounds=1)
 
 
-@pytest.mark.parametrize(("members", "fraction"), [(1, 0.1), (3, 0.1), (4, 0.5)])
-def test_each_network_leaves_out_rows_of_its_own(members, fraction):
-    tokens = np.zeros((200, 3), np.uint8)
+@pytest.mark.parametrize(
+    ("rows", "members", "fraction", "together"),
+    [(200, 1, 0.1, 1), (200, 3, 0.1, 1), (200, 4, 0.5, 1), (1600, 5, 0.1, 2),
+     (4200, 3, 0.1, 2), (4200, 2, 0.1, 1), (4200, 1, 0.1, 1)],
+)  # fmt: skip
+def test_each_network_leaves_out_its_share_and_some_do_together(
+    rows, members, fraction, together
+):
+    tokens = np.zeros((rows, 3), np.uint8)
     tokens[:50] = 5  # all missing
     left_out = choose_left_out(tokens, 5, fraction, members, seed=0)
-    assert (left_out[:50] == -1).all()
-    counts = np.bincount(left_out[left_out >= 0], minlength=members)
-    assert len(counts) == members
-    whole = min(150, round(200 * min(fraction, 1 / members)) * members)
-    assert counts.sum() == whole
-    assert counts.max() - counts.min() <= 1
+    assert left_out.shape == (rows, members)
+    assert not left_out[:50].any()
+    by = left_out.sum(axis=1)
+    assert set(by[by > 0]) == {together}
+    share = round(rows * min(fraction, 1 / members))
+    assert (by > 0).sum() == min(rows - 50, share * members // together)
+    assert np.ptp(left_out.sum(axis=0)) <= together
 
 
 def test_a_table_of_a_few_rows_leaves_none_out():
     tokens = np.zeros((20, 3), np.uint8)
-    assert (choose_left_out(tokens, 5, 0.1, 3, seed=0) == -1).all()
+    assert not choose_left_out(tokens, 5, 0.1, 3, seed=0).any()
 
 
 def test_no_network_learns_from_the_rows_that_it_leaves_out():
@@ -41,7 +48,7 @@ def test_no_network_learns_from_the_rows_that_it_leaves_out():
     codec = TableCodec.fit(frame)
     encoded = codec.encode(frame)
     left_out = choose_left_out(encoded.tokens, codec.num_values, 0.2, 2, seed=0)
-    rows = left_out == 0
+    rows = left_out[:, 0]
     # Other values of the column for the same rows: the same cells are known.
     changed = encoded.tokens.copy()
     sizes = np.array([column.coder.size for column in codec.columns])
@@ -50,7 +57,7 @@ def test_no_network_learns_from_the_rows_that_it_leaves_out():
     others = dataclasses.replace(encoded, tokens=changed)
 
     def params(encoded):
-        fit = fit_network(codec, encoded, left_out, ONCE, members=2, seed=0)
+        fit = fit_network(codec, encoded, left_out, ONCE, seed=0)
         return jax.tree.leaves(fit.params)
 
     assert len(frame) < ONCE.factor_rows

@@ -28,8 +28,10 @@ def frame():
     return made.mask(rng.random(made.shape) < 0.3)
 
 
-def fitted(frame, folder=None, seed=0):
-    imputer = AmbientImputer(recipe=SMALL, random_state=seed, checkpoint_dir=folder)
+def fitted(frame, folder=None, seed=0, **settings):
+    imputer = AmbientImputer(
+        recipe=SMALL, random_state=seed, checkpoint_dir=folder, **settings
+    )
     return imputer.fit(frame)
 
 
@@ -73,6 +75,9 @@ def test_a_kept_fit_of_other_data_or_seed_is_not_gone_on_with(frame, tmp_path):
         assert same(fitted(frame[::-1], tmp_path), fitted(frame[::-1]))
     with pytest.warns(UserWarning, match="other data or settings"):
         assert same(fitted(frame, tmp_path, seed=1), fitted(frame, seed=1))
+    wide = {"seed": 1, "validation_fraction": 0.3}
+    with pytest.warns(UserWarning, match="other data or settings"):
+        assert same(fitted(frame, tmp_path, **wide), fitted(frame, **wide))
 
 
 def test_a_run_killed_while_it_writes_goes_on(frame, tmp_path, monkeypatch):
