@@ -169,4 +169,5 @@ MORE_PEERS = {
     "hyperimpute": both_at_once(hyperimpute),
 }
 """Run where `--methods` names them, in an environment of their own: they need older
-packages (`pip install miceforest hyperimpute 'pandas<2.4' 'lightgbm<4.6'`)."""
+packages (`pip install -e . miceforest hyperimpute 'pandas<2.4' 'lightgbm<4.6'
+'scikit-learn<1.7'`)."""
