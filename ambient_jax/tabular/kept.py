@@ -16,7 +16,10 @@ from ambient_jax.training.progress import Progress
 def fingerprint(
     encoded: Encoded, left_out: np.ndarray, recipe: Recipe, seed: int
 ) -> str:
-    """Of all that decides a fit: the rows as the network reads them, recipe, seed."""
+    """Of all that decides a fit.
+
+    The rows as the network reads them, those `left_out [N, K]`, recipe and seed.
+    """
     arrays = (encoded.tokens, encoded.context, left_out)
     settings = repr((recipe, seed, [a.shape for a in arrays])).encode()
     return digest(settings, *(a.tobytes() for a in arrays))[:16]
