@@ -3,10 +3,31 @@
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 Dtype = Any
+
+
+class Embed(nn.Module):
+    """A vector per token, `[...] -> [..., width]`; zeros for a token beyond the last.
+
+    The look-up is a product with one-hot vectors, no larger than the logits are. The
+    gradient of an indexed look-up adds up all tokens of a batch at the few rows of the
+    table, one after another: on a GPU that took longer than the rest of the network.
+    """
+
+    num_tokens: int
+    width: int
+    dtype: Dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Int[Array, "..."]) -> Float[Array, "... C"]:
+        shape = (self.num_tokens, self.width)
+        table = self.param("embedding", nn.linear.default_embed_init, shape)
+        one_hot = jax.nn.one_hot(z, self.num_tokens, dtype=self.dtype)
+        return jnp.dot(one_hot, table.astype(self.dtype), precision="highest")
 
 
 class Attention(nn.Module):

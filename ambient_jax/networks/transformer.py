@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ambient_jax.networks.blocks import Attention, Dtype, Mlp
+from ambient_jax.networks.blocks import Attention, Dtype, Embed, Mlp
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 
@@ -23,7 +23,7 @@ class TransformerModule(nn.Module):
 
     @nn.compact
     def __call__(self, z: Int[Array, "B L"]) -> Float[Array, "B L V"]:
-        value = nn.Embed(self.num_values + 1, self.width, dtype=self.dtype)(z)
+        value = Embed(self.num_values + 1, self.width, self.dtype)(z)
         place = self.param(
             "place", nn.initializers.normal(1.0), (1, z.shape[1], self.width)
         )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ambient_jax.networks.blocks import Attention, ConvBlock, Dtype, Mlp
+from ambient_jax.networks.blocks import Attention, ConvBlock, Dtype, Embed, Mlp
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 
@@ -37,9 +37,8 @@ class Stem(nn.Module):
     @nn.compact
     def __call__(self, z: Int[Array, "B H W"]) -> Float[Array, "B H W C"]:
         _, height, columns = z.shape
-        embed = nn.Embed(self.num_values, self.width // 4, dtype=self.dtype)
         visible = (z < self.num_values).astype(self.dtype)[..., None]
-        e = embed(jnp.minimum(z, self.num_values - 1)) * visible
+        e = Embed(self.num_values, self.width // 4, self.dtype)(z)  # masked: zeros
         features = [e, visible]
         for window in self.windows:
             features += visible_mean(e, visible, window)

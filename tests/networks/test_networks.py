@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ambient_jax.networks.blocks import Embed
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.types import Denoiser
@@ -67,3 +68,23 @@ def test_a_row_does_not_depend_on_the_others(name):
     z = states()
     whole, alone = network.apply(params, z), network.apply(params, z[2:3])
     np.testing.assert_allclose(whole[2:3], alone, atol=1e-4)
+
+
+def test_an_embedding_is_the_row_of_the_table_or_zeros_beyond_it():
+    embed, z = Embed(num_tokens=3, width=4), jnp.asarray([[0, 2], [1, 3]])
+    params = embed.init(jax.random.key(0), z)
+    table = np.asarray(params["params"]["embedding"])
+    expected = np.concatenate([table, np.zeros((1, 4), np.float32)])[np.asarray(z)]
+    np.testing.assert_array_equal(embed.apply(params, z), expected)
+    gradient = jax.grad(lambda p: embed.apply(p, z)[:, 1].sum())(params)
+    np.testing.assert_array_equal(
+        gradient["params"]["embedding"][:, 0], np.float32([0, 0, 1])
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_gradient_adds_up_a_batch_at_a_few_places(name):
+    """A scatter onto the rows of a small table is what a GPU does slowest."""
+    network, params = made(name)
+    loss = jax.jit(jax.grad(lambda p: network.apply(p, states()).sum()))
+    assert "scatter" not in loss.lower(params).as_text()
