@@ -18,8 +18,9 @@ FEWEST_ROWS = 30
 """Smaller tables hold nothing out: there is nothing to spare."""
 
 WANTED_ROWS = 300
-"""Rows to judge by. Where there are more, more networks leave out the same ones, so
-that their mean is judged, which is nearer to the mean of all that answers later."""
+"""Rows that several networks are judged by. Where each could leave out its own, more
+leave out the same ones, so that their mean is judged, which is nearer to the mean of
+all that answers later; and no more rows are kept from any than that takes."""
 
 REPEATS = 9
 """How often other cells of the held-out rows are hidden for calibration."""
@@ -33,8 +34,9 @@ def choose_left_out(
 ) -> np.ndarray:
     """`[N, K]` bool: which of K `members` do not learn from which rows.
 
-    Each leaves out equally many rows, of those that are not all missing. So many leave
-    out the same row that `WANTED_ROWS` remain, but one at least learns from it.
+    Each leaves out equally many rows, at most `fraction` of those that are not all
+    missing. So many leave out the same row that `WANTED_ROWS` remain, but one at least
+    learns from it.
     """
     left_out = np.zeros((len(tokens), members), bool)
     fraction = min(fraction, 1 / members)
@@ -44,7 +46,10 @@ def choose_left_out(
     usable = np.flatnonzero((tokens != mask).any(axis=1))
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 1)
     together = max(1, min(members - 1, members * count // WANTED_ROWS))
-    chosen = rng.permutation(usable)[: members * count // together]
+    total = members * count // together
+    if members > 1:
+        total = min(total, WANTED_ROWS)
+    chosen = rng.permutation(usable)[:total]
     turn = (np.arange(len(chosen))[:, None] - np.arange(members)) % members
     left_out[chosen] = turn < together
     return left_out
