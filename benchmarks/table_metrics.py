@@ -111,7 +111,7 @@ def interval_figures(task: Task, told: pd.DataFrame) -> dict[str, float]:
 def downstream(
     task: Task, train: pd.DataFrame, test: pd.DataFrame, target: str
 ) -> float:
-    """Accuracy of boosted trees from completed rows, on true test targets."""
+    """Accuracy of boosted trees, trained on `train`, for the true targets of `test`."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     def features(frame):
