@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=8)
     parser.add_argument("--widths", default="32,64")
+    parser.add_argument("--dtype", default="float32", help="bfloat16 on a GPU")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
@@ -92,7 +93,7 @@ def make(options: argparse.Namespace) -> Bench:
     return Bench(
         denoiser=UNet(
             shape=(side, side), num_values=2,
-            widths=tuple(map(int, options.widths.split(","))),
+            widths=tuple(map(int, options.widths.split(","))), dtype=options.dtype,
         ),
         data=IncompleteData(tokens=tokens, shape=(side, side), num_values=2),
         batch_size=options.batch,
@@ -196,6 +197,7 @@ def bare_parts(bench: Bench, repeats: int) -> dict[str, float]:
 
 def train_rows(bench: Bench, parts: dict[str, float], repeats: int) -> None:
     """The train step of each consistency form against the bare step."""
+    row("gradient / forward", parts["backward"] / parts["forward"], 3.0, "")
     bare = bare_functions(bench)["step"]
     extra = {"none": 0.0, "kl": parts["forward"], "martingale": 2 * parts["backward"]}
     targets = {"none": "<= 1.10", "kl": "", "martingale": ""}
