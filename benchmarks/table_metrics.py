@@ -1,5 +1,7 @@
 """Figures of an imputation against the truth. Numbers are in observed-training sds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -109,9 +111,12 @@ def interval_figures(task: Task, told: pd.DataFrame) -> dict[str, float]:
 
 
 def downstream(
-    task: Task, train: pd.DataFrame, test: pd.DataFrame, target: str
-) -> float:
-    """Accuracy of boosted trees, trained on `train`, for the true targets of `test`."""
+    task: Task, train: pd.DataFrame, tests: Sequence[pd.DataFrame], target: str
+) -> list[float]:
+    """Accuracy of boosted trees trained on `train`, for each form of the test rows.
+
+    The targets are the true ones.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     def features(frame):
@@ -127,4 +132,5 @@ def downstream(
     model.fit(features(train)[known], task.train[target][known].astype(str))
     truth = task.test[target]
     seen = truth.notna().to_numpy()
-    return float(model.score(features(test)[seen], truth[seen].astype(str)))
+    labels = truth[seen].astype(str)
+    return [float(model.score(features(test)[seen], labels)) for test in tests]

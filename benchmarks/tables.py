@@ -101,7 +101,7 @@ def blind(task: Task, name: str, recipe: Recipe | None, seed: int) -> float:
     else:
         complete = ambient(bare, recipe, seed).set_params(statistic="median").transform
     train, test = (complete(bare.shown(w)) for w in ("train", "test"))
-    return table_metrics.downstream(task, train, test, target)
+    return table_metrics.downstream(task, train, [test], target)[0]
 
 
 def _figures(task, train, test, draw, downstream) -> dict[str, float]:
@@ -115,8 +115,9 @@ def _figures(task, train, test, draw, downstream) -> dict[str, float]:
     found["density"] = table_metrics.density_error(task, "test", draw)
     if downstream:
         target = table_data.TARGETS[task.name]
-        for name, rows in (("downstream", test[0]), ("true_rows", task.test)):
-            found[name] = table_metrics.downstream(task, train[0], rows, target)
+        found["downstream"], found["true_rows"] = table_metrics.downstream(
+            task, train[0], [test[0], task.test], target
+        )
     return {name: float(value) for name, value in found.items()}
 
 

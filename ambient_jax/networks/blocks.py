@@ -15,7 +15,7 @@ class Embed(nn.Module):
 
     The look-up is a product with one-hot vectors, no larger than the logits are. The
     gradient of an indexed look-up adds up all tokens of a batch at the few rows of the
-    table, one after another: on a GPU that took longer than the rest of the network.
+    table, one after another, which is slow on a GPU (docs/benchmarks.md).
     """
 
     num_tokens: int

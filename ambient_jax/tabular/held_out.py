@@ -14,6 +14,8 @@ from ambient_jax.tabular.predictive import own_probabilities
 from ambient_jax.training import keys
 
 MOST_ROWS = 1000
+"""That one network leaves out."""
+
 FEWEST_ROWS = 30
 """Smaller tables hold nothing out: there is nothing to spare."""
 
@@ -34,22 +36,20 @@ def choose_left_out(
 ) -> np.ndarray:
     """`[N, K]` bool: which of K `members` do not learn from which rows.
 
-    Each leaves out equally many rows, at most `fraction` of those that are not all
+    Each leaves out equally many rows, at most `fraction` of all, and none that is all
     missing. So many leave out the same row that `WANTED_ROWS` remain, but one at least
     learns from it.
     """
     left_out = np.zeros((len(tokens), members), bool)
     fraction = min(fraction, 1 / members)
-    count = min(MOST_ROWS, round(fraction * len(tokens)))
+    count = round(fraction * len(tokens))
     if len(tokens) < FEWEST_ROWS or count < 1:
         return left_out
     usable = np.flatnonzero((tokens != mask).any(axis=1))
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 1)
     together = max(1, min(members - 1, members * count // WANTED_ROWS))
-    total = members * count // together
-    if members > 1:
-        total = min(total, WANTED_ROWS)
-    chosen = rng.permutation(usable)[:total]
+    most = MOST_ROWS if members == 1 else WANTED_ROWS
+    chosen = rng.permutation(usable)[: min(most, members * count // together)]
     turn = (np.arange(len(chosen))[:, None] - np.arange(members)) % members
     left_out[chosen] = turn < together
     return left_out

@@ -53,8 +53,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
       keep_empty_features: keep a column with no observed cell, as it is; else drop it.
       max_bins, max_categories: sizes of the columns' vocabularies, see `TableCodec`.
       validation_fraction: share of the rows held out for early stopping and for the
-        calibration of intervals, at most: 1,000 rows; of an ensemble each network's
-        share, and 300 rows in all.
+        calibration of intervals (at most 1,000 rows); of an ensemble, the share that
+        each network holds out (at most 300 rows in all).
       max_epochs, max_time: limits of training, in passes over the rows and seconds;
         None: by the size of the table, and none.
       recipe: network and training in detail; None: the defaults of `Recipe`.
