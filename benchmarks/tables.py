@@ -137,7 +137,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--methods", default=",".join(["ambient", *PEERS]))
     parser.add_argument("--mechanism", default="mcar", choices=table_data.MECHANISMS)
     parser.add_argument("--rate", type=float, default=0.3)
-    parser.add_argument("--seed", type=int, default=1234, help="of split and holes")
+    parser.add_argument("--seeds", default="1234", help="of split, holes, fit: 1,2,3")
     parser.add_argument("--rows", type=int, default=None, help="of each table; all")
     parser.add_argument("--ablation", action="store_true")
     parser.add_argument("--downstream", action="store_true")
@@ -150,31 +150,37 @@ def main() -> None:
     args = parse()
     warnings.simplefilter("ignore")
     print(
-        f"# {args.mechanism} {args.rate:.0%}, seed {args.seed}, "
+        f"# {args.mechanism} {args.rate:.0%}, seeds {args.seeds}, "
         f"rows {args.rows or 'all'}"
     )
     print(" | ".join(f"{c:>20}" if c in ("table", "method") else f"{c:>11}"
                      for c in COLUMNS), flush=True)  # fmt: skip
-    methods = ABLATION if args.ablation else dict.fromkeys(args.methods.split(","))
     tables = args.tables.split(",")
-    predicts = args.downstream or args.blind
-    if predicts and not set(tables) <= set(table_data.TARGETS):
+    if (args.downstream or args.blind) and not set(tables) <= set(table_data.TARGETS):
         sys.exit(f"--downstream and --blind know {', '.join(table_data.TARGETS)}")
-    for table in tables:
-        task = table_data.load(table, args.mechanism, args.rate, args.seed, args.rows)
-        for name, recipe in methods.items():
-            if name in ALL_PEERS:
-                figures = judge_peer(task, name, args.seed, args.downstream)
-            else:
-                figures = judge_ambient(task, recipe, args.seed, args.downstream)
-            if args.blind:
-                figures["blind"] = blind(task, name, recipe, args.seed)
-            values = {"table": table, "method": name, **figures}
-            print(line(values), flush=True)
-            if args.json:
-                with args.json.open("a") as file:
-                    file.write(json.dumps(vars(args) | {"json": None} | values) + "\n")
+    for seed in map(int, args.seeds.split(",")):
+        for table in tables:
+            judge(table, seed, args)
     print(f"# peak memory of the process {peak_memory_mib():.0f} MiB")
+
+
+def judge(table: str, seed: int, args: argparse.Namespace) -> None:
+    """Prints one line per method, and appends it to `--json`."""
+    methods = ABLATION if args.ablation else dict.fromkeys(args.methods.split(","))
+    task = table_data.load(table, args.mechanism, args.rate, seed, args.rows)
+    for name, recipe in methods.items():
+        if name in ALL_PEERS:
+            figures = judge_peer(task, name, seed, args.downstream)
+        else:
+            figures = judge_ambient(task, recipe, seed, args.downstream)
+        if args.blind:
+            figures["blind"] = blind(task, name, recipe, seed)
+        values = {"table": table, "method": name, **figures}
+        print(line(values), flush=True)
+        if args.json:
+            of_run = vars(args) | {"json": None, "seed": seed}
+            with args.json.open("a") as file:
+                file.write(json.dumps(of_run | values) + "\n")
 
 
 if __name__ == "__main__":
