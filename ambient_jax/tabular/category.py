@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ambient_jax.tabular import json_cells
+
 
 def in_order(values: Sequence[Any]) -> list[Any]:
     """Sorted; by type and text where they do not compare."""
@@ -68,14 +70,9 @@ class CategoryColumn:
         """Plain values, for `from_json`.
 
         Raises:
-          TypeError: a value is not text, a number, a bool.
+          TypeError: a value is of a type that `json_cells` does not know.
         """
-        values = [v.item() if isinstance(v, np.generic) else v for v in self.values]
-        for value in values:
-            if not isinstance(value, str | int | float | bool):
-                raise TypeError(
-                    f"values of type {type(value).__name__} cannot be saved"
-                )
+        values = [json_cells.to_json(value) for value in self.values]
         return {"kind": "category", "values": values, "share": self.share.tolist(),
                 "count": self.count}  # fmt: skip
 
@@ -83,4 +80,5 @@ class CategoryColumn:
     def from_json(cls, fields: dict[str, Any]) -> "CategoryColumn":
         """What `to_json` wrote."""
         share = np.asarray(fields["share"], np.float64)
-        return cls(values=tuple(fields["values"]), share=share, count=fields["count"])
+        values = tuple(json_cells.from_json(value) for value in fields["values"])
+        return cls(values=values, share=share, count=fields["count"])

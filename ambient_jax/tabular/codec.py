@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.data.dataset import token_dtype
-from ambient_jax.tabular.category import CategoryColumn
+from ambient_jax.tabular.column import Column
 from ambient_jax.tabular.number import NumberColumn
-from ambient_jax.tabular.series import Kind, from_numbers, kind_of, numbers_of, unit_of
+from ambient_jax.tabular.series import from_numbers, kind_of, numbers_of
 
 MIN_IDENTIFIERS = 12
 """Fewer distinct texts than this are categories, even if no two are equal."""
@@ -21,30 +21,6 @@ SURE_IDENTIFIERS = 100
 
 PER_COLUMN = 3
 """Numbers of context per column: normal score, standard score, known."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column that has tokens.
-
-    Attributes:
-      name: as in the frame.
-      position: its place in the frame.
-      kind: what its cells are.
-      unit: step of dates (`D`, `h`, ...), else "".
-      coder: its vocabulary.
-    """
-
-    name: Any
-    position: int
-    kind: Kind
-    unit: str
-    coder: NumberColumn | CategoryColumn
-
-    @property
-    def numeric(self) -> bool:
-        """Whether tokens are cells of a number line."""
-        return isinstance(self.coder, NumberColumn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +73,7 @@ class TableCodec:
           max_bins: about how many tokens a numeric column gets at most. It gets one
             per ten observed cells where these are few, but no fewer than four.
           max_categories: most tokens of a categorical column.
-          categorical: positions of numeric columns whose numbers are codes.
+          categorical: positions of columns whose numbers or dates are codes.
 
         Raises:
           ValueError, TypeError: a cell cannot be read; the message names the column.
@@ -110,7 +86,7 @@ class TableCodec:
                 empty.append(position)
                 continue
             kind = kind_of(series, name)
-            if kind == "number" and position in categorical:
+            if position in categorical:
                 kind = "category"
             if kind == "category" and _is_identifier(observed, len(frame)):
                 identifiers.append(position)
@@ -120,9 +96,10 @@ class TableCodec:
                     UserWarning, stacklevel=3,
                 )  # fmt: skip
                 continue
-            columns.append(
-                _fit_column(observed, name, position, kind, max_bins, max_categories)
-            )
+            columns.append(Column.fit(
+                observed, position, kind, max_bins=max_bins,
+                max_categories=max_categories,
+            ))  # fmt: skip
         return cls(
             columns=tuple(columns), empty=tuple(empty), identifiers=tuple(identifiers)
         )
@@ -195,28 +172,14 @@ class TableCodec:
         Raises:
           TypeError: a category cannot be written; names the column.
         """
-        columns = []
-        for column in self.columns:
-            fields = {f: getattr(column, f) for f in ("position", "kind", "unit")}
-            name = column.name.item() if isinstance(column.name, np.generic) else (
-                column.name
-            )  # fmt: skip
-            try:
-                coder = column.coder.to_json()
-            except TypeError as error:
-                raise TypeError(f"column {column.name!r}: {error}") from error
-            columns.append({**fields, "name": name, "coder": coder})
+        columns = [column.to_json() for column in self.columns]
         return {"columns": columns, "empty": list(self.empty),
                 "identifiers": list(self.identifiers)}  # fmt: skip
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TableCodec":
         """What `to_json` wrote."""
-        coders = {"number": NumberColumn, "category": CategoryColumn}
-        columns = [
-            Column(**{**c, "coder": coders[c["coder"]["kind"]].from_json(c["coder"])})
-            for c in fields["columns"]
-        ]
+        columns = [Column.from_json(column) for column in fields["columns"]]
         return cls(columns=tuple(columns), empty=tuple(fields["empty"]),
                    identifiers=tuple(fields["identifiers"]))  # fmt: skip
 
@@ -227,20 +190,3 @@ def _is_identifier(observed: pd.Series, rows: int) -> bool:
     if len(observed) < enough or not observed.astype(object).is_unique:
         return False
     return all(isinstance(v, str) for v in observed)
-
-
-def _fit_column(
-    observed: pd.Series, name: Any, position: int, kind: Kind, max_bins: int,
-    max_categories: int,
-) -> Column:  # fmt: skip
-    unit = unit_of(observed, kind)
-    if kind == "category":
-        try:
-            coder = CategoryColumn.fit(observed.to_numpy(object), max_categories)
-        except TypeError as error:
-            raise TypeError(f"column {name!r} holds unhashable values") from error
-    else:
-        numbers = numbers_of(observed, kind, unit, name)
-        bins = max(4, min(max_bins, len(numbers) // 10))
-        coder = NumberColumn.fit(numbers, bins)
-    return Column(name=name, position=position, kind=kind, unit=unit, coder=coder)

@@ -149,8 +149,9 @@ class Completion:
         """A copy of the frame with `{column number: (row numbers, values)}` in it."""
         series = [self.frame.iloc[:, i] for i in range(self.frame.shape[1])]
         for number, (cells, values) in found.items():
-            position = self.codec.columns[number].position
-            series[position] = fill(series[position], cells, values)
+            column = self.codec.columns[number]
+            at = column.position
+            series[at] = fill(series[at], cells, values, column.objects)
         out = pd.concat(series, axis=1)
         out.columns = self.frame.columns
         return out

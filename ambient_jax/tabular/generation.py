@@ -26,7 +26,11 @@ def new_rows(
             values[column.position] = predictive.drawn(
                 column, drawn[:, i], uniforms[:, i], 0.0, STILL
             )
-    series = [field.series(values.get(i), count) for i, field in enumerate(schema)]
+    objects = {column.position: column.objects for column in codec.columns}
+    series = [
+        field.series(values.get(i), count, objects.get(i, ""))
+        for i, field in enumerate(schema)
+    ]
     out = pd.concat(series, axis=1)
     out.columns = pd.Index([field.name for field in schema])
     return out

@@ -54,14 +54,18 @@ class NumberColumn:
     count: int
 
     @classmethod
-    def fit(cls, values: np.ndarray, max_bins: int) -> "NumberColumn":
+    def fit(
+        cls, values: np.ndarray, max_bins: int, precision: float = 1e-12
+    ) -> "NumberColumn":
         """Fits on finite float64 values `[n]`, n >= 1, with about `max_bins` tokens.
+
+        `precision` is how exactly, relatively, the values are known.
 
         A value that repeats more often than the others fill a bin becomes an atom; so
         do all of them where there are no more than `max_bins` distinct ones.
         """
         values = np.sort(np.asarray(values, np.float64))
-        decimals = common_decimals(values)
+        decimals = common_decimals(values, precision)
         step = 0.0 if decimals is None else 10.0**-decimals
         low, high, where = cut(values, max_bins, step)
         mean, sd, share = cell_moments(values, where, len(low))

@@ -18,15 +18,16 @@ TAIL_LEAST = 8
 """Fewest values of a part of the outermost intervals, which are cut more finely."""
 
 
-def common_decimals(values: np.ndarray) -> int | None:
+def common_decimals(values: np.ndarray, precision: float = 1e-12) -> int | None:
     """The fewest decimals that write every value exactly, or None.
 
-    To 1e-12 of it, or of the median of all: one huge value must not let cents pass.
+    To `precision` of it, or of the median of all: one huge value must not let cents
+    pass.
     """
     size = np.abs(values)
     size = np.maximum(size, np.median(size[size > 0]) if size.any() else 0.0)
     for decimals in range(MAX_DECIMALS + 1):
-        if (np.abs(np.round(values, decimals) - values) <= 1e-12 * size).all():
+        if (np.abs(np.round(values, decimals) - values) <= precision * size).all():
             return decimals
     return None
 

@@ -11,6 +11,7 @@ import numpy as np
 from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.factors import Factors
+from ambient_jax.tabular import json_cells
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
@@ -18,9 +19,12 @@ from ambient_jax.tabular.network import network_of, settings_of
 from ambient_jax.tabular.reach import Reach
 from ambient_jax.tabular.recipe import Recipe
 from ambient_jax.tabular.schema import Field
+from ambient_jax.tabular.series import zone_of
 
-VERSION = 4
-"""2 had no `members`; 3 no `reach`, and they shared their `factors`."""
+VERSION = 5
+"""2 had no `members`; 3 no `reach`, and they shared their `factors`; 4 no `objects`,
+only text, numbers and bools among categories and names, and dates of a time zone were
+counted in UTC."""
 
 
 def save(imputer: Any, folder: Path) -> None:
@@ -31,15 +35,19 @@ def save(imputer: Any, folder: Path) -> None:
     params = imputer.get_params(deep=False)
     params["recipe"] = params["recipe"] and dataclasses.asdict(params["recipe"])
     params["random_state"] = params["checkpoint_dir"] = None
-    params["categorical_features"] = list(params["categorical_features"])
-    params["delta"] = params["delta"] and list(params["delta"].items())
+    params["categorical_features"] = [
+        json_cells.to_json(name) for name in params["categorical_features"]
+    ]
+    params["delta"] = params["delta"] and [
+        [json_cells.to_json(name), shift] for name, shift in params["delta"].items()
+    ]
     model, calibration = imputer.model_, imputer.calibration_
     network, factors = (None, None) if model is None else settings_of(model.denoiser)
     names = getattr(imputer, "feature_names_in_", None)
     fields = {
         "format": "ambient_jax.AmbientImputer", "version": VERSION, "params": params,
         "codec": imputer.codec_.to_json(),
-        "schema": [dataclasses.asdict(field) for field in imputer.schema_],
+        "schema": [field.to_json() for field in imputer.schema_],
         "network": network,
         "history": imputer.history_, "seconds": imputer.seconds_,
         "seed": imputer.seed_, "holes_in_fit": imputer.holes_in_fit_.tolist(),
@@ -99,11 +107,18 @@ def load(cls: type, folder: Path) -> Any:
 def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     params = fields["params"]
     params["recipe"] = params["recipe"] and Recipe(**params["recipe"])
-    params["delta"] = params["delta"] and dict(params["delta"])
+    params["categorical_features"] = [
+        json_cells.from_json(name) for name in params["categorical_features"]
+    ]
+    params["delta"] = params["delta"] and {
+        json_cells.from_json(name): shift for name, shift in params["delta"]
+    }
     imputer = cls(**params)
     codec = TableCodec.from_json(fields["codec"])
     imputer.codec_ = codec
-    imputer.schema_ = tuple(Field(**field) for field in fields["schema"])
+    imputer.schema_ = tuple(Field.from_json(field) for field in fields["schema"])
+    if fields["version"] < 5 and any(zone_of(f.dtype) for f in imputer.schema_):
+        raise ValueError("it counts dates of a time zone in UTC; fit it again")
     imputer.history_, imputer.seconds_ = fields["history"], fields["seconds"]
     imputer.seed_ = fields["seed"]
     imputer.holes_in_fit_ = np.asarray(fields["holes_in_fit"], int)

@@ -1,10 +1,15 @@
 """The dtypes of a frame's columns, to make new rows that look like its own."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+
+from ambient_jax.tabular import json_cells
+from ambient_jax.tabular.series import fill
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,46 +18,78 @@ class Field:
 
     Attributes:
       name: of the column.
-      dtype: its name, `category` for categoricals.
-      categories, ordered: of a categorical; None otherwise.
+      dtype: NumPy's or pandas'.
     """
 
     name: Any
-    dtype: str
-    categories: list[Any] | None = None
-    ordered: bool = False
+    dtype: Any
 
-    def series(self, values: np.ndarray | None, length: int) -> pd.Series:
-        """`values` in the column's dtype; all missing where there are none."""
-        if values is None:
-            try:
-                return pd.Series([None] * length, dtype=self._pandas(), name=self.name)
-            except (TypeError, ValueError):
-                return pd.Series([None] * length, dtype=object, name=self.name)
-        series = pd.Series(values, name=self.name)
-        if self.dtype.startswith("datetime64") and "," in self.dtype:
-            zone = self._pandas().tz  # type: ignore[union-attr]
-            series = series.dt.tz_localize("UTC").dt.tz_convert(zone)
-        if self.dtype.lower().startswith(("int", "uint")):
-            series = series.round()
-        return series.astype(self._pandas())
+    def series(
+        self, values: np.ndarray | None, length: int, objects: str = ""
+    ) -> pd.Series:
+        """`values [length]` in the column's dtype; all missing where there are none.
 
-    def _pandas(self) -> Any:
-        if self.categories is not None:
-            return pd.CategoricalDtype(self.categories, self.ordered)
-        return pd.api.types.pandas_dtype(self.dtype)
+        `objects`: what an object column holds, see `objects_of`.
+        """
+        try:
+            out = pd.Series([None] * length, dtype=self.dtype, name=self.name)
+        except (TypeError, ValueError):  # it cannot be missing
+            dtype = object if values is None else self.dtype
+            out = pd.Series([None if values is None else 0] * length, dtype=dtype,
+                            name=self.name)  # fmt: skip
+        return out if values is None else fill(out, np.arange(length), values, objects)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `from_json`.
+
+        Raises:
+          TypeError: the name or a category is of a type that cannot be written.
+        """
+        fields: dict[str, Any] = {"name": json_cells.to_json(self.name)}
+        if not isinstance(self.dtype, pd.CategoricalDtype):
+            return fields | {"dtype": _dtype_to_json(self.dtype)}
+        values = self.dtype.categories
+        return fields | {
+            "dtype": "category", "ordered": bool(self.dtype.ordered),
+            "categories": [json_cells.to_json(value) for value in values.tolist()],
+            "categories_dtype": _dtype_to_json(values.dtype),
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Field":
+        """What `to_json` wrote, or an older version did."""
+        name = json_cells.from_json(fields["name"])
+        if fields.get("categories") is None:
+            return cls(name=name, dtype=_dtype_from_json(fields["dtype"]))
+        values = [json_cells.from_json(value) for value in fields["categories"]]
+        dtype = fields.get("categories_dtype")
+        index = pd.Index(values, dtype=dtype and _dtype_from_json(dtype))
+        return cls(name=name, dtype=pd.CategoricalDtype(index, fields["ordered"]))
 
 
 def schema_of(frame: pd.DataFrame) -> tuple[Field, ...]:
     """The fields of a frame."""
-    fields = []
-    for position, name in enumerate(frame.columns):
-        dtype = frame.dtypes.iloc[position]
-        if isinstance(dtype, pd.CategoricalDtype):
-            fields.append(Field(
-                name=name, dtype="category", categories=dtype.categories.tolist(),
-                ordered=bool(dtype.ordered),
-            ))  # fmt: skip
-        else:
-            fields.append(Field(name=name, dtype=str(dtype)))
-    return tuple(fields)
+    return tuple(
+        Field(name=name, dtype=dtype)
+        for name, dtype in zip(frame.columns, frame.dtypes, strict=True)
+    )
+
+
+def _dtype_to_json(dtype: Any) -> Any:
+    """Its name; for text its storage and, as pandas cannot read all, Arrow's bytes."""
+    if isinstance(dtype, pd.StringDtype):
+        return {"string": [dtype.storage, dtype.na_value is pd.NA]}
+    if isinstance(dtype, pd.ArrowDtype):
+        kept = pa.schema([("cell", dtype.pyarrow_dtype)]).serialize()
+        return {"arrow": base64.b64encode(kept).decode()}
+    return str(dtype)
+
+
+def _dtype_from_json(told: Any) -> Any:
+    if isinstance(told, str):
+        return pd.api.types.pandas_dtype(told)
+    if "string" in told:
+        storage, nullable = told["string"]
+        return pd.StringDtype(storage, na_value=pd.NA if nullable else np.nan)
+    kept = pa.py_buffer(base64.b64decode(told["arrow"]))
+    return pd.ArrowDtype(pa.ipc.read_schema(kept).field(0).type)

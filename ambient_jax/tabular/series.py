@@ -1,5 +1,6 @@
 """One column of a frame: what kind it is, its numbers, and how holes are filled."""
 
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +12,9 @@ Kind = Literal["number", "category", "date", "duration"]
 UNITS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000,
          "ms": 1_000, "us": 1}  # fmt: skip
 """Microseconds of the steps in which dates are counted."""
+
+YEARS = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us"))
+"""First and last day that Python's own dates can be."""
 
 
 def kind_of(series: pd.Series, name: Any) -> Kind:
@@ -51,6 +55,10 @@ def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
         raise ValueError(f"Complex data not supported: column {name!r}")
     if found in ("integer", "floating", "mixed-integer-float", "decimal"):
         return "number"
+    if found == "date" or (
+        found == "datetime" and all(c.tzinfo is None for c in cells)
+    ):
+        return "date"
     return "category"
 
 
@@ -60,15 +68,15 @@ def numbers_of(series: pd.Series, kind: Kind, unit: str, name: Any) -> np.ndarra
     Raises:
       ValueError: an infinity, or cells that are not numbers.
     """
-    if kind in ("date", "duration"):
-        whole = _microseconds(series, kind)
-        out = whole.to_numpy(np.float64, na_value=np.nan)
-        return out / UNITS[unit]
     try:
+        if kind in ("date", "duration"):
+            whole = _microseconds(series, kind)
+            return whole.to_numpy(np.float64, na_value=np.nan) / UNITS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
+        was = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
         raise ValueError(
-            f"could not convert string to float: column {name!r} was numeric in fit "
+            f"could not convert string to float: column {name!r} held {was} in fit "
             f"and now holds something else ({error})"
         ) from error
     if np.isinf(out).any():
@@ -80,10 +88,14 @@ def numbers_of(series: pd.Series, kind: Kind, unit: str, name: Any) -> np.ndarra
 
 
 def _microseconds(series: pd.Series, kind: Kind) -> pd.Series:
+    """Since 1970 by the clock of the column's own time zone; `Int64`, NA if missing."""
     if kind == "date":
+        if pdt.is_object_dtype(series.dtype):
+            cells = series.astype(object).where(series.notna(), None).to_numpy()
+            series = pd.Series(cells.astype("datetime64[us]"), index=series.index)
         series = pd.to_datetime(series)
         if series.dt.tz is not None:
-            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+            series = series.dt.tz_localize(None)
         stamps = series.astype("datetime64[us]")
     else:
         stamps = pd.to_timedelta(series).astype("timedelta64[us]")
@@ -111,6 +123,8 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
 def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
     """The least and the greatest number, as in `numbers_of`, that a dtype can hold."""
     if kind in ("date", "duration"):
+        if pdt.is_object_dtype(dtype):
+            return tuple(np.array(YEARS).astype(np.int64) / UNITS[unit])
         # Whatever the dtype counts in, what is put into it counts microseconds.
         most = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
         most *= 0.999 / UNITS[unit]
@@ -122,10 +136,31 @@ def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
     return float(limits.min), float(limits.max)
 
 
-def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
+def precision_of(dtype: Any) -> float:
+    """How exactly, relatively, a dtype holds a decimal fraction; 1e-12 at best."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    floats = isinstance(dtype, np.dtype) and dtype.kind == "f"
+    return max(1e-12, float(np.finfo(dtype).eps) if floats else 0.0)
+
+
+def objects_of(series: pd.Series) -> str:
+    """What the numbers or dates of an object column are.
+
+    `integer`, `decimal`, `date`, `datetime`; "" for floats and for other dtypes.
+    """
+    if not pdt.is_object_dtype(series.dtype):
+        return ""
+    found = pd.api.types.infer_dtype(series, skipna=True)
+    return found if found in ("integer", "decimal", "date", "datetime") else ""
+
+
+def fill(
+    series: pd.Series, where: np.ndarray, values: np.ndarray, objects: str = ""
+) -> pd.Series:
     """A copy with `values [m]` at the m positions `where`; the dtype stays.
 
-    Where the dtype cannot hold them (an all-missing float column of a frame whose
+    `objects` are what numbers become in an object column, see `objects_of`. Where the
+    dtype cannot hold them (an all-missing float column of a frame whose
     column holds text) the copy is of objects.
     """
     if len(where) == 0:
@@ -142,14 +177,18 @@ def fill(series: pd.Series, where: np.ndarray, values: np.ndarray) -> pd.Series:
             name=series.name,
         )  # fmt: skip
     out = series.copy()
-    if isinstance(dtype, pd.DatetimeTZDtype):
-        stamps = pd.Series(values).dt.tz_localize("UTC").dt.tz_convert(dtype.tz)
+    zone = zone_of(dtype)
+    if zone is not None:
+        # Of an hour that the clock shows twice, the first; none that it leaves out.
+        stamps = pd.Series(values).dt.tz_localize(
+            zone, ambiguous=np.ones(len(values), bool), nonexistent="shift_forward"
+        )
         out.iloc[where] = stamps.astype(dtype).array
         return out
     if pdt.is_integer_dtype(dtype):
         values = _whole(values.astype(np.float64), dtype, series.name)
     elif pdt.is_object_dtype(dtype):
-        values = _plain_objects(series, values)
+        values = _plain_objects(values, objects, series.name)
     elif pdt.is_float_dtype(dtype) and values.dtype == object:
         out = out.astype(object)
     elif isinstance(dtype, np.dtype) and dtype.kind == "f":
@@ -173,15 +212,28 @@ def _whole(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
     return values.astype(limits.dtype)
 
 
-def _plain_objects(series: pd.Series, values: np.ndarray) -> np.ndarray:
-    """Objects of the kind that an object column holds: whole numbers as ints."""
+def zone_of(dtype: Any) -> Any:
+    """The time zone of a column of dates; None if it has none."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return getattr(dtype.pyarrow_dtype, "tz", None)
+    return dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else None
+
+
+def _plain_objects(values: np.ndarray, objects: str, name: Any) -> np.ndarray:
+    """Python's own objects, numbers and dates of the kind that `objects_of` told."""
     out = np.empty(len(values), object)
-    observed = series.dropna()
-    whole = len(observed) > 0 and all(
-        isinstance(v, int | np.integer) for v in observed.head(1000)
-    )
-    if whole and values.dtype.kind == "f":
+    if objects == "integer":
         out[:] = [int(v) for v in np.round(values)]
+    elif objects == "decimal":
+        out[:] = [Decimal(repr(v)) for v in values.tolist()]
+    elif objects in ("date", "datetime"):
+        if not ((values >= YEARS[0]) & (values <= YEARS[1])).all():
+            raise ValueError(
+                f"column {name!r} cannot hold an imputed date outside the years 1 to "
+                "9999; change its delta"
+            )
+        step = "D" if objects == "date" else "us"
+        out[:] = values.astype(f"datetime64[{step}]").tolist()
     else:
         out[:] = values.tolist() if values.dtype.kind in "fiub" else list(values)
     return out
