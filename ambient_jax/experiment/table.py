@@ -41,6 +41,8 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
           f"{holes} missing cells")  # fmt: skip
+    for note in file.notes:
+        print(f"warning: {note}", file=sys.stderr)
     if not holes:
         print("no cell is missing; the file is copied")
         file.write(workdir / f"completed{file.suffix}", file.frame)

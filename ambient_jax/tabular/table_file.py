@@ -1,14 +1,22 @@
 """CSV and Parquet files with holes: read, and written with the observed text kept."""
 
+import contextlib
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_atomically
+from ambient_jax.tabular.date_text import DateText, date_texts
+from ambient_jax.tabular.other_frames import NULLABLE
+
+_NUMBER = r"[-+]?[$€£]?\s*\d+(?:[,.' ]\d+)*\s*[%€$£]?"
+"""Numbers as people write them and pandas does not read them: 1,234 or 10%."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +27,17 @@ class TableFile:
       path: of the file.
       frame: typed; nullable dtypes for CSV, so that whole numbers stay whole.
       text: the same cells as text, for CSV; None for Parquet.
+      dates: how the dates of a CSV's columns are written, by position.
+      arrow: types of a Parquet file's columns; None for CSV.
+      notes: what a user should know of how the file was read, a line each.
     """
 
     path: Path
     frame: pd.DataFrame
-    text: pd.DataFrame | None
+    text: pd.DataFrame | None = None
+    dates: dict[int, DateText] = field(default_factory=dict)
+    arrow: pa.Schema | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def suffix(self) -> str:
@@ -33,15 +47,17 @@ class TableFile:
     def write(self, path: Path, completed: pd.DataFrame) -> None:
         """Writes `completed` atomically; a CSV keeps the text of observed cells."""
         if self.text is None:
-            write_atomically(path, lambda at: completed.to_parquet(at, index=False))
+            table = _typed(pa.Table.from_pandas(completed), self.arrow)
+            write_atomically(path, lambda at: pq.write_table(table, at))
             return
         out = self.text.copy()
         for i in range(out.shape[1]):
             hole = np.flatnonzero(self.frame.iloc[:, i].isna().to_numpy())
             values = completed.iloc[:, i].iloc[hole]
             texts = self._spelling(i)
+            written = self.dates[i].write if i in self.dates else _number
             out.iloc[hole, i] = [
-                "" if pd.isna(v) else texts.get(v, _number(v)) for v in values
+                "" if pd.isna(v) else texts.get(v) or written(v) for v in values
             ]
         write_atomically(path, lambda at: out.to_csv(at, index=False))
 
@@ -72,10 +88,8 @@ def read_table(path: Path) -> TableFile:
     if not path.is_file():
         raise UserError(f"{path} does not exist")
     try:
-        if path.suffix.lower() == ".parquet":
-            frame, text = pd.read_parquet(path), None
-        else:
-            frame, text = _read_csv(path)
+        parquet = path.suffix.lower() == ".parquet"
+        file = _read_parquet(path) if parquet else _read_csv(path)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 ({error.reason}); convert it") from error
     except pd.errors.EmptyDataError as error:
@@ -83,12 +97,30 @@ def read_table(path: Path) -> TableFile:
     except (pd.errors.ParserError, csv.Error, ValueError, OSError) as error:
         line = " ".join(str(error).split())[:160]
         raise UserError(f"{path} cannot be read as a table: {line}") from error
-    if 0 in frame.shape:
-        raise UserError(f"{path} has {len(frame)} rows and {frame.shape[1]} columns")
-    return TableFile(path=path, frame=frame, text=text)
+    rows, columns = file.frame.shape
+    if not rows or not columns:
+        raise UserError(f"{path} has {rows} rows and {columns} columns")
+    return file
 
 
-def _read_csv(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _read_parquet(path: Path) -> TableFile:
+    table = pq.read_table(path)
+    # Whole numbers with holes stay whole.
+    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    return TableFile(path=path, frame=frame, arrow=table.schema)
+
+
+def _typed(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """`table` with the types of `schema`, where they can hold its cells."""
+    for i, name in enumerate(table.column_names):
+        wanted = schema.field(name) if schema and name in schema.names else None
+        if wanted is not None and wanted.type != table.field(i).type:
+            with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                table = table.set_column(i, wanted, table.column(i).cast(wanted.type))
+    return table
+
+
+def _read_csv(path: Path) -> TableFile:
     """The file typed, and as text under the header that it has."""
     header = _header(path)
     # In a table of one column a blank line is a missing cell.
@@ -96,7 +128,26 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     frame = pd.read_csv(path, dtype_backend="numpy_nullable", **same)
     text = pd.read_csv(path, dtype=str, keep_default_na=False, **same)
     text.columns = header  # where pandas told equal names apart
-    return frame, text
+    dates, notes = {}, []
+    for i, name in enumerate(frame.columns):
+        if not isinstance(frame.dtypes.iloc[i], pd.StringDtype):
+            continue
+        cells = frame[name]
+        found = date_texts(cells)
+        if len(found) == 1:
+            dates[i] = found[0]
+            frame[name] = found[0].read(cells)
+        elif found:
+            notes.append(
+                f"column {name!r} is read as text: day and month of "
+                f"{cells.dropna().iloc[0]!r} cannot be told apart; write YYYY-MM-DD"
+            )
+        elif cells.dropna().str.fullmatch(_NUMBER).all() and cells.notna().any():
+            notes.append(
+                f"column {name!r} is read as text, although {cells.dropna().iloc[0]!r} "
+                "looks like a number; write plain digits and a point"
+            )
+    return TableFile(path=path, frame=frame, text=text, dates=dates, notes=tuple(notes))
 
 
 def _header(path: Path) -> list[str]:
@@ -104,6 +155,12 @@ def _header(path: Path) -> list[str]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file)
         header = next(lines, [])
+        for mark in ";\t|":
+            if len(header) == 1 and header[0].count(mark):
+                raise UserError(
+                    f"{path} has one column, {header[0]!r}: its cells seem to be "
+                    f"separated by {mark!r}; separate them by commas"
+                )
         for cells in lines:
             if cells and len(cells) != len(header):
                 raise UserError(

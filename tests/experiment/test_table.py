@@ -100,6 +100,24 @@ def test_a_warning_of_the_fit_is_one_line(source, tmp_path, capsys):
     assert lines[0].startswith("warning: columns without any observed value")
 
 
+def test_dates_of_a_csv_are_imputed_as_dates(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, 60), "D")
+    frame = pd.DataFrame({
+        "day": days.strftime("%d.%m.%Y"), "x": rng.normal(size=60),
+        "sum": [f"{i}%" for i in rng.integers(0, 9, 60)],
+    })  # fmt: skip
+    frame.loc[::4, "day"] = None
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    fields = config(tmp_path / "in.csv", identifiers="", delta="day=1")
+    table.run(fields, tmp_path / "out", overwrite=False)
+    full = pd.read_csv(tmp_path / "out/completed.csv")
+    told = pd.to_datetime(full["day"], format="%d.%m.%Y")
+    assert told.between("2024-01-01", "2024-12-31").all()
+    assert (full["day"][frame["day"].notna()] == frame["day"].dropna()).all()
+    assert "warning: column 'sum' is read as text" in capsys.readouterr().err
+
+
 def test_no_file(tmp_path):
     with pytest.raises(UserError, match="after the colon"):
         table.run(get_config(""), tmp_path, overwrite=False)

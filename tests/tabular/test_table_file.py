@@ -1,10 +1,16 @@
 """CSV and Parquet in and out: observed cells keep their very text."""
 
+import datetime as dt
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
+from ambient_jax.tabular.other_frames import NULLABLE
 from ambient_jax.tabular.table_file import read_table
 
 CSV = 'n,price,flag,who\n1,0.50,TRUE,ann\n,1e3,FALSE,"b, c"\n007,,,\n'
@@ -32,9 +38,89 @@ def test_parquet_round_trip(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out.parquet"), frame)
 
 
+def test_parquet_keeps_index_and_types(tmp_path):
+    """Whole numbers, dates and money with holes come back as Arrow had them."""
+    table = pa.table({
+        "n": pa.array([1, None, 3], pa.int64()),
+        "day": pa.array([dt.date(2024, 1, 1), None, dt.date(2024, 2, 1)]),
+        "money": pa.array([Decimal("1.50"), None, Decimal("2.00")],
+                          pa.decimal128(12, 2)),
+        "f": pa.array([1.5, None, 2.5], pa.float32()),
+        "t": pa.array(["a", None, "b"]), "b": pa.array([True, None, False]),
+    })  # fmt: skip
+    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    frame.index = pd.Index([7, 8, 9], name="key")
+    table = pa.Table.from_pandas(frame)
+    pq.write_table(table, tmp_path / "in.parquet")
+    file = read_table(tmp_path / "in.parquet")
+    full = file.frame.copy()
+    full["n"] = full["n"].fillna(2)
+    full["money"] = full["money"].where(full["money"].notna(), Decimal("7.1"))
+    file.write(tmp_path / "out.parquet", full)
+    out = pq.read_table(tmp_path / "out.parquet")
+    assert out.schema.equals(table.schema)
+    assert out["n"].to_pylist() == [1, 2, 3]
+    assert out["money"].to_pylist()[1] == Decimal("7.10")
+    assert out.to_pandas().index.equals(frame.index)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "new"),
+    [
+        ("2024-01-02", "2024-12-31", "2024-03-05"),
+        ("2024/01/02", "2024/12/31", "2024/03/05"),
+        ("02.01.2024", "31.12.2024", "05.03.2024"),
+        ("2/1/2024", "31/12/2024", "5/3/2024"),
+        ("1/2/2024", "12/31/2024", "3/5/2024"),
+        ("2024-01-02 09:05", "2024-12-31 17:30", "2024-03-05 06:07"),
+        ("2024-01-02T09:05:01Z", "2024-12-31T17:30:00Z", "2024-03-05T06:07:00Z"),
+    ],
+)
+def test_dates_of_a_csv_are_dates_and_are_written_as_they_were(
+    tmp_path, first, last, new
+):
+    path = tmp_path / "in.csv"
+    path.write_text(f"day,x\n{first},1\n,2\n{last},3\n")
+    file = read_table(path)
+    assert pd.api.types.is_datetime64_any_dtype(file.frame["day"].dtype)
+    assert file.frame["day"].iloc[0].strftime("%m%d") == "0102"
+    full = file.frame.copy()
+    full.loc[1, "day"] = pd.Timestamp("2024-03-05 06:07").floor(
+        "min" if ":" in new else "D"
+    )
+    file.write(tmp_path / "out.csv", full)
+    assert (
+        tmp_path / "out.csv"
+    ).read_text() == f"day,x\n{first},1\n{new},2\n{last},3\n"
+    assert file.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("cells", "note"),
+    [
+        (["01/02/2024", "03/04/2024"], "day and month of '01/02/2024' cannot be told"),
+        (['"1,234"', "7"], "'1,234' looks like a number"),
+        (["10%", "2.5%"], "looks like a number"),
+        (["$5", "$7.25"], "looks like a number"),
+        (["99999999999999999999", "3"], "looks like a number"),
+        (["192.168-1", "b"], None),
+        (["2024-02-30", "2024-02-01"], None),
+    ],
+)
+def test_what_is_read_as_text_though_it_looks_like_more_is_told(tmp_path, cells, note):
+    path = tmp_path / "in.csv"
+    path.write_text("\n".join(["c,x", *(f"{c},1" for c in cells), ",2", ""]))
+    file = read_table(path)
+    assert isinstance(file.frame["c"].dtype, pd.StringDtype)
+    assert (file.notes == ()) == (note is None)
+    assert note is None or note in file.notes[0]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("a.csv", b"x;y\n1;2\n", "separated by ';'; separate them by commas"),
+        ("a.csv", b"x\ty\n1\t2\n", r"separated by '\\t'"),
         ("a.csv", b"x,y\n1,2\n3,4,5\n", "cannot be read as a table"),
         ("a.csv", b"x,y\n1,2,3\n3,4\n", "line 2 has 3 cells, the first line 2"),
         ("a.csv", b'x,y\n1,"2\n"\n3\n', "line 4 has 1 cells, the first line 2"),

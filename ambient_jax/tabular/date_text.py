@@ -1,0 +1,64 @@
+"""Dates that a CSV holds as text: the one format that they have, if they have one."""
+
+import re
+from dataclasses import dataclass
+
+import pandas as pd
+
+_DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y",
+         "%m-%d-%Y")  # fmt: skip
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
+FORMATS = (
+    *(day + clock for day in _DAYS for clock in _CLOCKS),
+    *("%Y-%m-%d" + clock.replace(" ", "T") + zone
+      for clock in _CLOCKS[1:] for zone in ("", "Z")),
+)  # fmt: skip
+"""Formats of `strptime` that are looked for."""
+
+_ROUGHLY = r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}:\d{2}.*)?"
+
+
+@dataclass(frozen=True)
+class DateText:
+    """How the dates of a column are written.
+
+    Attributes:
+      form: of `FORMATS`.
+      padded: whether days and months below ten begin with a zero.
+    """
+
+    form: str
+    padded: bool
+
+    def read(self, cells: pd.Series) -> pd.Series:
+        """Dates `[n]` of texts; NaT where missing."""
+        return pd.to_datetime(cells, format=self.form)
+
+    def write(self, date: pd.Timestamp) -> str:
+        """The text of one date."""
+        text = date.strftime(self.form)
+        if self.padded:
+            return text
+        day, *clock = re.split("(?=[ T])", text, maxsplit=1)
+        return "".join([re.sub(r"\b0(?=\d\b)", "", day), *clock])
+
+
+def date_texts(cells: pd.Series) -> list[DateText]:
+    """The ways in which all observed texts `cells [n]` are dates.
+
+    None, if they are something else; two, if nothing tells the day from the month.
+    """
+    some = pd.Series(cells.dropna().unique(), dtype=str)
+    if not len(some) or not some.str.fullmatch(_ROUGHLY).all():
+        return []
+    days = some.str.replace("[ T].*", "", regex=True)
+    padded = not days.str.contains(r"\b\d\b").any()
+    return [DateText(form, padded) for form in FORMATS if _parses(some, form)]
+
+
+def _parses(cells: pd.Series, form: str) -> bool:
+    try:
+        pd.to_datetime(cells, format=form)
+    except ValueError:
+        return False
+    return True
