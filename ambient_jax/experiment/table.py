@@ -57,14 +57,18 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
             if not any(folder.iterdir()):  # it holds the fit, if that was not refused
                 folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
-    for warning in told:
-        if issubclass(warning.category, UserWarning):
-            print(f"warning: {warning.message}", file=sys.stderr)
-    _write(workdir, file, imputer, full, [_joined(file.frame, d) for d in draws])
+    notes = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
+    draws = [_joined(file.frame, draw) for draw in draws]
+    _write(workdir, file, imputer, full, draws, (*file.notes, *notes))
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
 
 
-def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> None:
+def _write(
+    workdir: Path, file: Any, imputer: Any, full: Any, draws: list,
+    notes: tuple[str, ...],
+) -> None:  # fmt: skip
     """All files; `report.html` comes last."""
     imputer.save(workdir / "model")
     shutil.rmtree(workdir / "draws", ignore_errors=True)
@@ -77,7 +81,7 @@ def _write(workdir: Path, file: Any, imputer: Any, full: Any, draws: list) -> No
     write_table_report(workdir / "report.html", TableReport(
         name=file.path.name, observed=file.frame, completed=full,
         draw=draws[0] if draws else full, history=imputer.history_,
-        levels=imputer.calibration_.pooled, seconds=imputer.seconds_,
+        levels=imputer.calibration_.pooled, seconds=imputer.seconds_, notes=notes,
     ))  # fmt: skip
     print(f"completed: {completed}\nreport: {workdir / 'report.html'}")
 

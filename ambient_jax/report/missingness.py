@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from ambient_jax.report.numeric import numbers
+
 LEVEL = 0.01
 """Of the family of tests of one column, after Bonferroni."""
 
@@ -38,13 +40,14 @@ class Dependence:
 def dependences(frame: pd.DataFrame) -> list[Dependence]:
     """One entry per column that has holes."""
     missing = frame.isna().to_numpy()
+    values = [numbers(frame.iloc[:, j]) for j in range(frame.shape[1])]
     out = []
     for i, name in enumerate(frame.columns):
         if not missing[:, i].any() or missing[:, i].all():
             continue
         found = []
         for j, other in enumerate(frame.columns):
-            p = None if i == j else _pair(missing[:, i], frame.iloc[:, j])
+            p = None if i == j else _pair(missing[:, i], frame.iloc[:, j], values[j])
             if p is not None:
                 found.append((p, str(other)))
         best = min(found, default=(1.0, None))
@@ -53,18 +56,20 @@ def dependences(frame: pd.DataFrame) -> list[Dependence]:
     return out
 
 
-def _pair(missing: np.ndarray, other: pd.Series) -> float | None:
+def _pair(
+    missing: np.ndarray, other: pd.Series, values: np.ndarray | None
+) -> float | None:
     """p-value of: the other column is distributed alike where this one is missing."""
     seen = other.notna().to_numpy()
-    a, b = other.loc[seen & missing], other.loc[seen & ~missing]
-    if min(len(a), len(b)) < FEWEST:
+    if min((seen & missing).sum(), (seen & ~missing).sum()) < FEWEST:
         return None
-    number = pd.api.types.is_numeric_dtype(other.dtype)
-    if number and not pd.api.types.is_bool_dtype(other.dtype):
-        x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        return float(stats.mannwhitneyu(x, y).pvalue)
+    if values is not None:
+        tested: Any = stats.mannwhitneyu(
+            values[seen & missing], values[seen & ~missing]
+        )
+        return float(tested.pvalue)
     if other.nunique() > 50 or other.nunique() < 2:
         return None
     table = pd.crosstab(missing[seen], other[seen].astype(str))
-    tested: Any = stats.chi2_contingency(table)
+    tested = stats.chi2_contingency(table)
     return float(tested.pvalue)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from ambient_jax.report.figures import COLORS
+from ambient_jax.report.numeric import kind, numbers
 
 MOST_PANELS = 24
 
@@ -20,25 +22,24 @@ def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
     for at, i in enumerate(shown):
         axes = figure.add_subplot(lines, 3, at + 1)
         hole = missing.iloc[:, i].to_numpy()
-        seen, filled = observed.iloc[:, i][~hole], draw.iloc[:, i][hole]
-        if _is_number(observed.iloc[:, i]):
-            _histogram(axes, seen.to_numpy(float), filled.to_numpy(float))
+        before, after = observed.iloc[:, i], draw.iloc[:, i]
+        values, drawn = numbers(before), numbers(after)
+        if values is None or drawn is None:
+            _bars(axes, before[~hole], after[hole].dropna())
         else:
-            _bars(axes, seen, filled.dropna())
-        axes.set_title(str(observed.columns[i]), fontsize=9)
+            _histogram(axes, values[~hole], drawn[hole & ~np.isnan(drawn)])
+        what = kind(before)
+        if what == "date":
+            axes.xaxis.set_major_locator(locator := AutoDateLocator(maxticks=6))
+            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        days = " (days)" if what == "duration" else ""
+        axes.set_title(f"{observed.columns[i]}{days}", fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7)
         axes.set_yticks([])
         if at == 0:
             axes.legend(fontsize=7, frameon=False)
     return figure
-
-
-def _is_number(series: pd.Series) -> bool:
-    types = pd.api.types
-    return types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(
-        series.dtype
-    )
 
 
 def _histogram(axes, seen: np.ndarray, filled: np.ndarray) -> None:

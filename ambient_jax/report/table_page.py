@@ -9,6 +9,7 @@ import pandas as pd
 from ambient_jax.files import write_text
 from ambient_jax.report import table_figures
 from ambient_jax.report.missingness import dependences
+from ambient_jax.report.numeric import numbers
 from ambient_jax.report.page import embed, render
 
 MOSTLY_MISSING = 0.9
@@ -27,6 +28,7 @@ class TableReport:
       history: nats per held-out cell along the training.
       levels: of the calibration, see `tabular.calibration`.
       seconds: of the fit.
+      notes: what reading the file and the fit warned of.
     """
 
     name: str
@@ -36,6 +38,7 @@ class TableReport:
     history: list[float]
     levels: np.ndarray
     seconds: float
+    notes: tuple[str, ...] = ()
 
 
 def write_table_report(path: Path, report: TableReport) -> None:
@@ -47,7 +50,8 @@ def write_table_report(path: Path, report: TableReport) -> None:
         images["calibration"] = table_figures.calibration(report.levels)
     html = render(
         "table.html", report=report, columns=_columns(report), pairs=pairs(report),
-        warnings=_warnings(report.observed), dependences=dependences(report.observed),
+        warnings=[*report.notes, *_warnings(report.observed)],
+        dependences=dependences(report.observed),
         images={name: embed(f, None, name) for name, f in images.items()},
     )  # fmt: skip
     write_text(path, html)
@@ -79,11 +83,13 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
 
     `(one, other, correlation of rows where both are observed, in the drawn table)`.
     """
-    numeric = report.observed.select_dtypes("number").columns
-    if len(numeric) < 2 or len(set(numeric)) < len(numeric):
+    before, after = _numbers(report.observed), _numbers(report.draw)
+    numeric = [name for name in before.columns if name in after.columns]
+    if len(numeric) < 2 or len(set(numeric)) < before.shape[1]:
         return []
-    before = _correlations(report.observed, numeric)
-    after = _correlations(report.draw, numeric)
+    before, after = (
+        t.loc[:, numeric].corr("spearman").to_numpy() for t in (before, after)
+    )
     rows, columns = np.triu_indices(len(numeric), 1)
     change = np.nan_to_num(np.abs(after - before)[rows, columns])
     best = np.argsort(-change)[:PAIRS]
@@ -94,6 +100,9 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
     ]  # fmt: skip
 
 
-def _correlations(frame: pd.DataFrame, columns: pd.Index) -> np.ndarray:
-    numbers: pd.DataFrame = frame.loc[:, columns].astype(float)
-    return numbers.corr("spearman").to_numpy()
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Its columns of numbers and dates, as numbers."""
+    found = [(name, numbers(frame.iloc[:, i])) for i, name in enumerate(frame.columns)]
+    told = [(name, values) for name, values in found if values is not None]
+    out = pd.DataFrame({i: values for i, (_, values) in enumerate(told)})
+    return out.set_axis([name for name, _ in told], axis=1)

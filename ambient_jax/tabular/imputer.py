@@ -46,7 +46,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
       statistic: what `transform` fills in: `auto` (the mean of a number, rounded to
         the decimals of its column; the most probable category), `mean` (not rounded
         where the dtype allows), `median`, or `mode`.
-      categorical_features: names or positions of numeric columns that are codes.
+      categorical_features: names or positions of columns whose numbers or dates are
+        codes.
       delta: `{column: shift}` added to the imputed numbers of a column, to see what a
         missingness that is not at random would change.
       add_indicator: append `missingindicator_*` columns for those with holes in fit.

@@ -1,5 +1,7 @@
 """`configs/table.py:FILE`: a completed file, or one line and nothing changed."""
 
+import html
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,7 +117,9 @@ def test_dates_of_a_csv_are_imputed_as_dates(tmp_path, capsys):
     told = pd.to_datetime(full["day"], format="%d.%m.%Y")
     assert told.between("2024-01-01", "2024-12-31").all()
     assert (full["day"][frame["day"].notna()] == frame["day"].dropna()).all()
-    assert "warning: column 'sum' is read as text" in capsys.readouterr().err
+    note = "column 'sum' is read as text"
+    assert f"warning: {note}" in capsys.readouterr().err
+    assert note in html.unescape((tmp_path / "out/report.html").read_text())
 
 
 def test_no_file(tmp_path):

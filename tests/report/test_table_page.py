@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ambient_jax.report import table_figures
 from ambient_jax.report.missingness import dependences
 from ambient_jax.report.table_page import TableReport, pairs, write_table_report
 
@@ -46,6 +47,31 @@ def test_pairs_report_what_changed():
     ((one, other, before, after),) = pairs(report)
     assert {one, other} == {"x", "y"}
     assert after < before
+
+
+def test_dates_are_numbers_in_tests_pairs_and_pictures():
+    """Not categories: a test and a correlation see their order."""
+    frame = table()
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta((30 * frame["x"]).round(), "D")
+    objects = pd.Series(days.dt.date, dtype=object)
+    for dates in (days, days.dt.tz_localize("Europe/Berlin"), objects):
+        holes = pd.DataFrame({"day": dates, "y": frame["y"]})
+        holes.loc[frame["x"] > 0.5, "y"] = np.nan
+        holes.loc[::3, "day"] = None
+        (_, found) = dependences(holes)
+        assert found.depends
+        assert found.other == "day"
+        wrong = holes.fillna({"y": 0.0})
+        wrong["day"] = wrong["day"].where(wrong["day"].notna(), dates.iloc[0])
+        report = TableReport(
+            name="t", observed=holes, completed=wrong, draw=wrong, history=[],
+            levels=np.zeros(0), seconds=0.0,
+        )  # fmt: skip
+        assert {p[:2] for p in pairs(report)} == {("day", "y")}
+        figure = table_figures.distributions(holes, wrong)
+        labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+        assert len(labels) <= 8
+        assert any(label in ("Jan", "Feb", "2024") for label in labels)
 
 
 @pytest.mark.parametrize("levels", [np.zeros(0), np.linspace(0, 1, 50)])

@@ -1,0 +1,28 @@
+"""Columns as the numbers that a picture or a test needs."""
+
+import numpy as np
+import pandas as pd
+
+from ambient_jax.tabular.series import Kind, kind_of, numbers_of
+
+
+def kind(series: pd.Series) -> Kind:
+    """What a column holds; a category where it is not known."""
+    try:
+        return kind_of(series, series.name)
+    except (TypeError, ValueError):  # of a column that was only copied
+        return "category"
+
+
+def numbers(series: pd.Series) -> np.ndarray | None:
+    """float64 `[n]`, NaN where missing, dates in days since 1970.
+
+    None of categories.
+    """
+    found = kind(series)
+    if found == "category":
+        return None
+    try:
+        return numbers_of(series, found, "D", series.name)
+    except ValueError:
+        return None
