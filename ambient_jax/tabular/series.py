@@ -30,7 +30,7 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
         return "category"
     if pdt.is_datetime64_any_dtype(dtype):
         return "date"
-    if pdt.is_timedelta64_dtype(dtype):
+    if getattr(dtype, "kind", "") == "m":
         return "duration"
     if pdt.is_numeric_dtype(dtype):
         return "number"
@@ -38,7 +38,10 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
         return _kind_of_objects(series.dropna(), name)
     if pdt.is_string_dtype(dtype):
         return "category"
-    raise ValueError(f"column {name!r} has type {dtype}, which cannot be imputed")
+    raise ValueError(
+        f"column {name!r} has type {dtype}, which cannot be imputed; convert it to "
+        "numbers, text, datetime64 or category"
+    )
 
 
 def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:

@@ -38,6 +38,7 @@ COLUMNS = {
     "Arrow money": arrow(pa.decimal128(10, 2), Decimal("1.50"), Decimal("22.25")),
     "Arrow clock": arrow(pa.timestamp("us", "Europe/Berlin"), *DAYS[:4]),
     "Arrow days": arrow(pa.date32(), *DAYS.date),
+    "Arrow waits": arrow(pa.duration("us"), *(dt.timedelta(i) for i in range(9))),
     "Arrow numbers": arrow(pa.int16(), *range(40)),
     "money": objects(*(Decimal(f"{i}.25") for i in range(40))),
     "whole objects": objects(*range(40)),
@@ -124,6 +125,19 @@ def test_a_delta_beyond_the_years_of_a_date_names_the_column():
     imputer = quick(delta={"day": 1e7}).fit(x)
     with pytest.raises(ValueError, match=r"'day'.*years 1 to 9999"):
         imputer.transform(x)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pd.Series(pd.period_range("2024-01", periods=9, freq="M")),
+        pd.Series(np.arange(9) * 1j),
+        arrow(pa.time64("us"), *(dt.time(i) for i in range(9))),
+    ],
+)
+def test_a_type_that_has_no_meaning_here_is_refused_by_name(cells):
+    with pytest.raises(ValueError, match="column 'own'"):
+        quick().fit(pd.DataFrame({"own": cells, "z": np.arange(9.0)}))
 
 
 def test_names_of_any_type_are_saved(tmp_path):
