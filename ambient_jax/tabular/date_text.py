@@ -15,7 +15,12 @@ FORMATS = (
 )  # fmt: skip
 """Formats of `strptime` that are looked for."""
 
-_ROUGHLY = r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:[ T]\d{1,2}:\d{2}.*)?"
+_YEAR, _OTHER = r"\d{4}", r"\d{1,2}"
+ROUGHLY = (
+    rf"\s*(?:{_YEAR}([-/.]){_OTHER}\1{_OTHER}|{_OTHER}([-/.]){_OTHER}\2{_YEAR})"
+    r"(?:[ T]\d{1,2}:\d{2}.*)?\s*"
+)
+"""What looks like a date, perhaps of another format."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ def date_texts(cells: pd.Series) -> list[DateText]:
     None, if they are something else; two, if nothing tells the day from the month.
     """
     some = pd.Series(cells.dropna().unique(), dtype=str)
-    if not len(some) or not some.str.fullmatch(_ROUGHLY).all():
+    if not len(some) or not some.str.fullmatch(ROUGHLY).all():
         return []
     days = some.str.replace("[ T].*", "", regex=True)
     padded = not days.str.contains(r"\b\d\b").any()

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_atomically
-from ambient_jax.tabular.date_text import DateText, date_texts
+from ambient_jax.tabular.date_text import ROUGHLY, DateText, date_texts
 from ambient_jax.tabular.other_frames import NULLABLE
 
-_NUMBER = r"[-+]?[$€£]?\s*\d+(?:[,.' ]\d+)*\s*[%€$£]?"
+_NUMBER = r"[-+]?[$€£]?\s*(?:\d+|\d{1,3}(?:[,.' ]\d{3})+)(?:[.,]\d+)?\s*[%€$£]?"
 """Numbers as people write them and pandas does not read them: 1,234 or 10%."""
 
 
@@ -137,17 +137,26 @@ def _read_csv(path: Path) -> TableFile:
         if len(found) == 1:
             dates[i] = found[0]
             frame[name] = found[0].read(cells)
-        elif found:
-            notes.append(
-                f"column {name!r} is read as text: day and month of "
-                f"{cells.dropna().iloc[0]!r} cannot be told apart; write YYYY-MM-DD"
-            )
-        elif cells.dropna().str.fullmatch(_NUMBER).all() and cells.notna().any():
-            notes.append(
-                f"column {name!r} is read as text, although {cells.dropna().iloc[0]!r} "
-                "looks like a number; write plain digits and a point"
-            )
+        else:
+            notes += _notes(name, cells.dropna(), bool(found))
     return TableFile(path=path, frame=frame, text=text, dates=dates, notes=tuple(notes))
+
+
+def _notes(name: object, cells: pd.Series, ambiguous: bool) -> list[str]:
+    """What a user may not expect of a column that is read as text."""
+    if cells.empty:
+        return []
+    first = f"column {name!r} is read as text"
+    if ambiguous:
+        return [f"{first}: day and month of {cells.iloc[0]!r} cannot be told apart; "
+                "write YYYY-MM-DD"]  # fmt: skip
+    if cells.str.fullmatch(ROUGHLY).all():
+        return [f"{first}: its dates, such as {cells.iloc[0]!r}, are not all of one "
+                "known format; write YYYY-MM-DD"]  # fmt: skip
+    if cells.str.fullmatch(_NUMBER).all():
+        return [f"{first}, although {cells.iloc[0]!r} looks like a number; write plain "
+                "digits and a point"]  # fmt: skip
+    return []
 
 
 def _header(path: Path) -> list[str]:

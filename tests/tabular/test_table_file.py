@@ -104,7 +104,10 @@ def test_dates_of_a_csv_are_dates_and_are_written_as_they_were(
         (["$5", "$7.25"], "looks like a number"),
         (["99999999999999999999", "3"], "looks like a number"),
         (["192.168-1", "b"], None),
-        (["2024-02-30", "2024-02-01"], None),
+        (["2024-02-30", "2024-02-01"], "'2024-02-30', are not all of one known format"),
+        (["2024-02-03", "4.2.2024"], "not all of one known format"),
+        (["2024-02-03 10:00+01:00", "2024-02-03 10:00Z"], "not all of one known"),
+        (["1.2.3", "1.10.2"], None),
     ],
 )
 def test_what_is_read_as_text_though_it_looks_like_more_is_told(tmp_path, cells, note):
