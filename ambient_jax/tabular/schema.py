@@ -1,6 +1,7 @@
 """The dtypes of a frame's columns, to make new rows that look like its own."""
 
 import base64
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,11 +46,16 @@ class Field:
         Raises:
           TypeError: the name or a category is of a type that cannot be written.
         """
-        fields: dict[str, Any] = {"name": json_cells.to_json(self.name)}
+        try:
+            return {"name": json_cells.to_json(self.name)} | self._typed()
+        except TypeError as error:
+            raise TypeError(f"column {self.name!r}: {error}") from error
+
+    def _typed(self) -> dict[str, Any]:
         if not isinstance(self.dtype, pd.CategoricalDtype):
-            return fields | {"dtype": _dtype_to_json(self.dtype)}
+            return {"dtype": _dtype_to_json(self.dtype)}
         values = self.dtype.categories
-        return fields | {
+        return {
             "dtype": "category", "ordered": bool(self.dtype.ordered),
             "categories": [json_cells.to_json(value) for value in values.tolist()],
             "categories_dtype": _dtype_to_json(values.dtype),
@@ -82,7 +88,10 @@ def _dtype_to_json(dtype: Any) -> Any:
     if isinstance(dtype, pd.ArrowDtype):
         kept = pa.schema([("cell", dtype.pyarrow_dtype)]).serialize()
         return {"arrow": base64.b64encode(kept).decode()}
-    return str(dtype)
+    with contextlib.suppress(TypeError):
+        if pd.api.types.pandas_dtype(str(dtype)) == dtype:
+            return str(dtype)
+    raise TypeError(f"columns of type {dtype} cannot be saved")
 
 
 def _dtype_from_json(told: Any) -> Any:

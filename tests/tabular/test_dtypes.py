@@ -1,8 +1,10 @@
 """Columns of every type: completed, sampled and saved in it."""
 
 import datetime as dt
+import json
 from decimal import Decimal
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pytest
 
 from ambient_jax import AmbientImputer
 from ambient_jax.tabular import json_cells
+from ambient_jax.tabular.schema import Field
 from tests.tabular.test_imputer import assert_completed, quick
 
 DAYS = pd.date_range("2024-01-01", periods=8, freq="30D")
@@ -171,6 +174,26 @@ def test_json_keeps_value_and_type(value):
     assert type(back) is type(value)
     for name in ("tz", "unit"):
         assert getattr(back, name, 0) == getattr(value, name, 0)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["int8", "Float32", "str", "category", "datetime64[ns, UTC+02:00]",
+     "string[python]", "datetime64[us, Europe/Berlin]", "timedelta64[s]", "object", "boolean",
+     pd.CategoricalDtype([3, 1], ordered=True), pd.CategoricalDtype(["b", "a"]),
+     pd.CategoricalDtype(pd.interval_range(0, 3, closed="left")),
+     pd.ArrowDtype(pa.list_(pa.decimal128(5, 1)))],
+)  # fmt: skip
+def test_json_keeps_the_type_of_a_column(dtype):
+    dtype = pd.Series([], dtype=dtype).dtype
+    field = Field(name="x", dtype=dtype)
+    assert Field.from_json(json.loads(json.dumps(field.to_json()))) == field
+
+
+def test_a_zone_that_cannot_be_read_again_is_not_saved():
+    field = Field(name="x", dtype=pd.DatetimeTZDtype("us", dateutil.tz.gettz("Cuba")))
+    with pytest.raises(TypeError, match=r"column 'x'.*datetime64.*cannot be saved"):
+        field.to_json()
 
 
 def test_a_type_that_json_does_not_know_is_refused():
