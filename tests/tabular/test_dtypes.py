@@ -179,7 +179,8 @@ def test_json_keeps_value_and_type(value):
 @pytest.mark.parametrize(
     "dtype",
     ["int8", "Float32", "str", "category", "datetime64[ns, UTC+02:00]",
-     "string[python]", "datetime64[us, Europe/Berlin]", "timedelta64[s]", "object", "boolean",
+     "string[python]", "datetime64[us, Europe/Berlin]", "timedelta64[s]",
+     "object", "boolean",
      pd.CategoricalDtype([3, 1], ordered=True), pd.CategoricalDtype(["b", "a"]),
      pd.CategoricalDtype(pd.interval_range(0, 3, closed="left")),
      pd.ArrowDtype(pa.list_(pa.decimal128(5, 1)))],
