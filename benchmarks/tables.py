@@ -178,9 +178,9 @@ def judge(table: str, seed: int, args: argparse.Namespace) -> None:
         values = {"table": table, "method": name, **figures}
         print(line(values), flush=True)
         if args.json:
-            of_run = vars(args) | {"json": None, "seed": seed}
+            run = {n: getattr(args, n) for n in ("mechanism", "rate", "rows")}
             with args.json.open("a") as file:
-                file.write(json.dumps(of_run | values) + "\n")
+                file.write(json.dumps(run | {"seed": seed} | values) + "\n")
 
 
 if __name__ == "__main__":
