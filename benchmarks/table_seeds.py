@@ -36,6 +36,7 @@ def told(values: np.ndarray) -> str:
 def summary(lines: pd.DataFrame, figures: list[str]) -> pd.DataFrame:
     """One line per table and method, one cell per figure."""
     found = []
+    lines = lines.reindex(columns=lines.columns.union(figures))
     for table, of_table in lines.groupby("table", sort=False):
         ours = of_table[of_table["method"] == OURS].set_index("seed")
         for method, own in of_table.groupby("method", sort=False):
