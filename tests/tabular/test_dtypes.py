@@ -53,42 +53,77 @@ COLUMNS = {
 }
 
 
+def with_holes(own, seed, rows=60):
+    at = np.random.default_rng(seed).integers(0, len(own), rows)
+    column = own.iloc[at].reset_index(drop=True)
+    column[(column.index + seed) % 4 == 0] = None
+    return column
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """All columns; one fit serves every test."""
+    x = pd.DataFrame(
+        {
+            name: with_holes(own, seed)
+            for seed, (name, own) in enumerate(COLUMNS.items())
+        }
+    )
+    for name, own in COLUMNS.items():
+        assert x[name].dtype == own.dtype
+    return x
+
+
+@pytest.fixture(scope="module")
+def fitted(frame):
+    return quick().fit(frame)
+
+
+@pytest.fixture(scope="module")
+def outcomes(frame, fitted):
+    """Completed, twice drawn, new."""
+    draws = fitted.sample_imputations(frame, m=2)
+    return fitted.transform(frame), *draws, fitted.sample(30)
+
+
+def test_frames_of_every_type_are_completed(frame, outcomes):
+    for out in outcomes[:3]:
+        assert_completed(out, frame)
+
+
 @pytest.mark.parametrize("name", COLUMNS)
-def test_a_column_keeps_its_type_in_all_that_comes_out(name, tmp_path):
+def test_a_column_keeps_its_type_in_all_that_comes_out(name, outcomes):
     own = COLUMNS[name]
-    rows = np.random.default_rng(0).integers(0, len(own), 60)
-    column = own.iloc[rows].reset_index(drop=True)
-    x = pd.DataFrame({"own": column, "z": rows + 0.5})
-    x.loc[::4, "own"] = None
-    assert x["own"].dtype == own.dtype
-    imputer = quick().fit(x)
-    full = imputer.transform(x)
-    assert_completed(full, x)
-    draws = imputer.sample_imputations(x, m=2)
-    new = imputer.sample(30)
-    for frame in (full, *draws, new):
-        assert frame["own"].dtype == own.dtype
-        assert {type(v) for v in frame["own"]} == {type(v) for v in own}
-    imputer.save(tmp_path)
+    for out in outcomes:
+        assert out[name].dtype == own.dtype
+        assert {type(v) for v in out[name]} == {type(v) for v in own}
+
+
+def test_a_saved_model_gives_the_same_types_and_cells(
+    frame, fitted, outcomes, tmp_path
+):
+    fitted.save(tmp_path)
     back = AmbientImputer.load(tmp_path)
-    pd.testing.assert_frame_equal(back.transform(x), full)
-    pd.testing.assert_frame_equal(back.sample(30), new)
-    alone = x.iloc[:1].assign(own=x["own"].iloc[:1])
-    assert type(back.transform(alone)["own"][0]) is type(full["own"][0])
+    pd.testing.assert_frame_equal(back.transform(frame), outcomes[0])
+    pd.testing.assert_frame_equal(back.sample(30), outcomes[-1])
+    alone = frame.iloc[:1]
+    for name in frame:
+        told = type(back.transform(alone)[name][0])
+        assert told is type(outcomes[0][name][0]), name
 
 
-@pytest.mark.parametrize("name", ["money", "Arrow money", "short", "half", "nullable"])
-def test_imputed_numbers_have_the_decimals_of_the_column(name):
+@pytest.mark.parametrize(
+    ("name", "decimals"),
+    [("money", 2), ("Arrow money", 2), ("short", 1), ("half", 1), ("nullable", 2)],
+)
+def test_imputed_numbers_have_the_decimals_of_the_column(
+    name, decimals, frame, outcomes
+):
     """`short` and `half` are not decimal fractions in binary, and still look so."""
-    own = COLUMNS[name]
-    rows = np.random.default_rng(1).integers(0, len(own), 80)
-    x = pd.DataFrame({"own": own.iloc[rows].reset_index(drop=True), "z": rows + 0.5})
-    holes = x.index % 4 == 0
-    x.loc[holes, "own"] = None
-    drawn = quick().fit(x).sample_imputations(x, m=1)[0]["own"][holes]
-    decimals = {"short": 1, "half": 1}.get(name, 2)
-    told = [Decimal(str(v)) for v in drawn.to_numpy()]
-    assert all(v == round(v, decimals) for v in told)
+    for drawn in outcomes[1:3]:
+        cells = drawn[name][frame[name].isna()].to_numpy()
+        told = [Decimal(str(v)) for v in cells]
+        assert all(v == round(v, decimals) for v in told)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "US/Eastern", "Asia/Kolkata"])
