@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ambient_jax.tabular.series import Kind, kind_of, numbers_of
+from ambient_jax.tabular.series import Kind, kind_of, numbers_of, zone_of
 
 
 def kind(series: pd.Series) -> Kind:
@@ -23,6 +23,6 @@ def numbers(series: pd.Series) -> np.ndarray | None:
     if found == "category":
         return None
     try:
-        return numbers_of(series, found, "D", series.name)
-    except ValueError:
+        return numbers_of(series, found, "D", series.name, zone_of(series.dtype))
+    except (TypeError, ValueError, OverflowError):
         return None

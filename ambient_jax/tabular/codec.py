@@ -11,7 +11,7 @@ import pandas as pd
 from ambient_jax.data.dataset import token_dtype
 from ambient_jax.tabular.column import Column
 from ambient_jax.tabular.number import NumberColumn
-from ambient_jax.tabular.series import from_numbers, kind_of, numbers_of
+from ambient_jax.tabular.series import from_numbers, kind_of
 
 MIN_IDENTIFIERS = 12
 """Fewer distinct texts than this are categories, even if no two are equal."""
@@ -129,7 +129,7 @@ class TableCodec:
             seen = series.notna().to_numpy()
             coder = column.coder
             if isinstance(coder, NumberColumn):
-                numbers = numbers_of(series, column.kind, column.unit, column.name)
+                numbers = column.numbers(series)
                 values[:, i] = numbers
                 tokens[seen, i] = coder.encode(numbers[seen])
                 context[seen, i, :2] = coder.context(numbers[seen])

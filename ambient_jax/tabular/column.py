@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular import json_cells
 from ambient_jax.tabular.category import CategoryColumn
+from ambient_jax.tabular.filling import fill
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.series import (
     Kind,
@@ -14,6 +16,7 @@ from ambient_jax.tabular.series import (
     objects_of,
     precision_of,
     unit_of,
+    zone_of,
 )
 
 _CODERS = {"number": NumberColumn, "category": CategoryColumn}
@@ -30,6 +33,7 @@ class Column:
       unit: step of dates (`D`, `h`, ...), else "".
       coder: its vocabulary.
       objects: what the numbers or dates of an object column are, see `objects_of`.
+      zone: time zone by whose clock its dates are counted; None if they have none.
     """
 
     name: Any
@@ -38,6 +42,7 @@ class Column:
     unit: str
     coder: NumberColumn | CategoryColumn
     objects: str = ""
+    zone: Any = None
 
     @classmethod
     def fit(
@@ -47,6 +52,7 @@ class Column:
         """Fits on the observed cells of the column at `position`; see `TableCodec`."""
         name = observed.name
         unit = unit_of(observed, kind)
+        zone = zone_of(observed.dtype) if kind == "date" else None
         objects = ""
         if kind == "category":
             try:
@@ -54,17 +60,42 @@ class Column:
             except TypeError as error:
                 raise TypeError(f"column {name!r} holds unhashable values") from error
         else:
-            numbers = numbers_of(observed, kind, unit, name)
+            numbers = numbers_of(observed, kind, unit, name, zone)
             bins = max(4, min(max_bins, len(numbers) // 10))
             coder = NumberColumn.fit(numbers, bins, precision_of(observed.dtype))
             objects = objects_of(observed)
         return cls(name=name, position=position, kind=kind, unit=unit, coder=coder,
-                   objects=objects)  # fmt: skip
+                   objects=objects, zone=zone)  # fmt: skip
 
     @property
     def numeric(self) -> bool:
         """Whether tokens are cells of a number line."""
         return isinstance(self.coder, NumberColumn)
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        """float64 `[n]` of a column of numbers or dates, see `numbers_of`."""
+        return numbers_of(series, self.kind, self.unit, self.name, self.zone)
+
+    def filled(
+        self, series: pd.Series, where: np.ndarray, values: np.ndarray
+    ) -> pd.Series:
+        """A copy with decoded `values [m]` at the m positions `where`.
+
+        Raises:
+          ValueError: the type of `series` cannot hold them; names the column.
+        """
+        objects = self.objects
+        if self.numeric and not objects:  # an older model does not tell
+            objects = objects_of(series)
+        try:
+            return fill(series, where, values, objects, self.zone)
+        except (TypeError, ValueError, AttributeError) as error:
+            if repr(self.name) in str(error):
+                raise
+            raise ValueError(
+                f"column {self.name!r} is of type {series.dtype}, which cannot hold "
+                f"what fit saw in it ({error})"
+            ) from error
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `from_json`.
@@ -74,6 +105,7 @@ class Column:
         """
         plain = ("position", "kind", "unit", "objects")
         fields = {name: getattr(self, name) for name in plain}
+        fields["zone"] = None if self.zone is None else str(self.zone)
         try:
             fields["name"] = json_cells.to_json(self.name)
             fields["coder"] = self.coder.to_json()
@@ -86,4 +118,5 @@ class Column:
         """What `to_json` wrote."""
         coder = _CODERS[fields["coder"]["kind"]].from_json(fields["coder"])
         name = json_cells.from_json(fields["name"])
-        return cls(**fields | {"name": name, "coder": coder})
+        zone = fields.get("zone") and pd.DatetimeTZDtype("us", fields["zone"]).tz
+        return cls(**fields | {"name": name, "coder": coder, "zone": zone})

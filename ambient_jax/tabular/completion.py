@@ -13,7 +13,7 @@ from ambient_jax.tabular.inputs import holes_of
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.number import NumberColumn
 from ambient_jax.tabular.reach import Tails
-from ambient_jax.tabular.series import fill, limits_of
+from ambient_jax.tabular.series import limits_of
 from ambient_jax.training import keys
 
 
@@ -151,7 +151,7 @@ class Completion:
         for number, (cells, values) in found.items():
             column = self.codec.columns[number]
             at = column.position
-            series[at] = fill(series[at], cells, values, column.objects)
+            series[at] = column.filled(series[at], cells, values)
         out = pd.concat(series, axis=1)
         out.columns = self.frame.columns
         return out

@@ -26,11 +26,12 @@ def new_rows(
             values[column.position] = predictive.drawn(
                 column, drawn[:, i], uniforms[:, i], 0.0, STILL
             )
-    objects = {column.position: column.objects for column in codec.columns}
+    columns = {column.position: column for column in codec.columns}
     series = [
-        field.series(values.get(i), count, objects.get(i, ""))
+        field.missing(count) if i not in values
+        else columns[i].filled(field.blank(count), np.arange(count), values[i])
         for i, field in enumerate(schema)
-    ]
+    ]  # fmt: skip
     out = pd.concat(series, axis=1)
     out.columns = pd.Index([field.name for field in schema])
     return out

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 
 from ambient_jax.tabular import json_cells
-from ambient_jax.tabular.series import fill
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +24,19 @@ class Field:
     name: Any
     dtype: Any
 
-    def series(
-        self, values: np.ndarray | None, length: int, objects: str = ""
-    ) -> pd.Series:
-        """`values [length]` in the column's dtype; all missing where there are none.
-
-        `objects`: what an object column holds, see `objects_of`.
-        """
+    def missing(self, length: int) -> pd.Series:
+        """Missing cells, of objects where the dtype cannot be missing."""
         try:
-            out = pd.Series([None] * length, dtype=self.dtype, name=self.name)
-        except (TypeError, ValueError):  # it cannot be missing
-            dtype = object if values is None else self.dtype
-            out = pd.Series([None if values is None else 0] * length, dtype=dtype,
-                            name=self.name)  # fmt: skip
-        return out if values is None else fill(out, np.arange(length), values, objects)
+            return pd.Series([None] * length, dtype=self.dtype, name=self.name)
+        except (TypeError, ValueError):
+            return pd.Series([None] * length, dtype=object, name=self.name)
+
+    def blank(self, length: int) -> pd.Series:
+        """Cells of the dtype that are to be filled, missing if they can be."""
+        out = self.missing(length)
+        if out.dtype == self.dtype:
+            return out
+        return pd.Series([0] * length, dtype=self.dtype, name=self.name)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `from_json`.

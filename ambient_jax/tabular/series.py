@@ -1,6 +1,5 @@
-"""One column of a frame: what kind it is, its numbers, and how holes are filled."""
+"""One column of a frame: what kind it is, its numbers, its limits."""
 
-from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +25,8 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
     dtype = series.dtype
     if pdt.is_complex_dtype(dtype):
         raise ValueError(f"Complex data not supported: column {name!r}")
+    if isinstance(dtype, pd.SparseDtype):
+        raise ValueError(f"column {name!r} is sparse: use .sparse.to_dense()")
     if isinstance(dtype, pd.CategoricalDtype) or pdt.is_bool_dtype(dtype):
         return "category"
     if pdt.is_datetime64_any_dtype(dtype):
@@ -65,15 +66,17 @@ def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
     return "category"
 
 
-def numbers_of(series: pd.Series, kind: Kind, unit: str, name: Any) -> np.ndarray:
-    """float64 `[n]`, NaN where missing; dates in `unit`s since 1970.
+def numbers_of(
+    series: pd.Series, kind: Kind, unit: str, name: Any, zone: Any = None
+) -> np.ndarray:
+    """float64 `[n]`, NaN where missing; dates in `unit`s since 1970, by `zone`'s clock.
 
     Raises:
       ValueError: an infinity, or cells that are not numbers.
     """
     try:
         if kind in ("date", "duration"):
-            whole = _microseconds(series, kind)
+            whole = _microseconds(series, kind, zone)
             return whole.to_numpy(np.float64, na_value=np.nan) / UNITS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
@@ -90,15 +93,21 @@ def numbers_of(series: pd.Series, kind: Kind, unit: str, name: Any) -> np.ndarra
     return out
 
 
-def _microseconds(series: pd.Series, kind: Kind) -> pd.Series:
-    """Since 1970 by the clock of the column's own time zone; `Int64`, NA if missing."""
+def _microseconds(series: pd.Series, kind: Kind, zone: Any) -> pd.Series:
+    """Since 1970 by the clock of the time zone; `Int64`, NA if missing."""
+    if not series.notna().any():
+        return pd.Series(pd.NA, index=series.index, dtype="Int64")
+    if kind_of(series, series.name) != kind:
+        raise TypeError(f"{series.dtype}")
     if kind == "date":
+        if (zone_of(series.dtype) is None) != (zone is None):
+            raise TypeError(f"{series.dtype}, with a time zone on one side only")
         if pdt.is_object_dtype(series.dtype):
             cells = series.astype(object).where(series.notna(), None).to_numpy()
             series = pd.Series(cells.astype("datetime64[us]"), index=series.index)
         series = pd.to_datetime(series)
         if series.dt.tz is not None:
-            series = series.dt.tz_localize(None)
+            series = series.dt.tz_convert(zone).dt.tz_localize(None)
         stamps = series.astype("datetime64[us]")
     else:
         stamps = pd.to_timedelta(series).astype("timedelta64[us]")
@@ -110,7 +119,9 @@ def unit_of(series: pd.Series, kind: Kind) -> str:
     """The largest step that every observed date is a whole number of."""
     if kind not in ("date", "duration"):
         return ""
-    whole = _microseconds(series, kind).dropna().to_numpy(np.int64)
+    whole = (
+        _microseconds(series, kind, zone_of(series.dtype)).dropna().to_numpy(np.int64)
+    )
     return next(u for u, size in UNITS.items() if not (whole % size).any())
 
 
@@ -126,12 +137,13 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
 def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
     """The least and the greatest number, as in `numbers_of`, that a dtype can hold."""
     if kind in ("date", "duration"):
-        if pdt.is_object_dtype(dtype):
-            return tuple(np.array(YEARS).astype(np.int64) / UNITS[unit])
         # Whatever the dtype counts in, what is put into it counts microseconds.
         most = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
         most *= 0.999 / UNITS[unit]
-        return -most, most
+        if kind == "duration":
+            return -most, most
+        first, last = np.array(YEARS).astype(np.int64) / UNITS[unit]
+        return max(first, -most), min(last, most)
     dtype = getattr(dtype, "numpy_dtype", dtype)
     if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
         return -np.inf, np.inf
@@ -157,86 +169,8 @@ def objects_of(series: pd.Series) -> str:
     return found if found in ("integer", "decimal", "date", "datetime") else ""
 
 
-def fill(
-    series: pd.Series, where: np.ndarray, values: np.ndarray, objects: str = ""
-) -> pd.Series:
-    """A copy with `values [m]` at the m positions `where`; the dtype stays.
-
-    `objects` are what numbers become in an object column, see `objects_of`. Where the
-    dtype cannot hold them (an all-missing float column of a frame whose
-    column holds text) the copy is of objects.
-    """
-    if len(where) == 0:
-        return series.copy()
-    dtype = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        new = [v for v in pd.unique(pd.Series(values)) if v not in dtype.categories]
-        out = series.cat.add_categories(new) if new else series.copy()
-        codes = np.array(out.cat.codes)
-        codes = codes.astype(np.int64)
-        codes[where] = out.cat.categories.get_indexer(pd.Index(values))
-        return pd.Series(
-            pd.Categorical.from_codes(codes, dtype=out.dtype), index=series.index,
-            name=series.name,
-        )  # fmt: skip
-    out = series.copy()
-    zone = zone_of(dtype)
-    if zone is not None:
-        # Of an hour that the clock shows twice, the first; none that it leaves out.
-        stamps = pd.Series(values).dt.tz_localize(
-            zone, ambiguous=np.ones(len(values), bool), nonexistent="shift_forward"
-        )
-        out.iloc[where] = stamps.astype(dtype).array
-        return out
-    if pdt.is_integer_dtype(dtype):
-        values = _whole(values.astype(np.float64), dtype, series.name)
-    elif pdt.is_object_dtype(dtype):
-        values = _plain_objects(values, objects, series.name)
-    elif pdt.is_float_dtype(dtype) and values.dtype == object:
-        out = out.astype(object)
-    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
-        values = values.astype(dtype)
-    elif pdt.is_bool_dtype(dtype):
-        values = values.astype(bool)
-    out.iloc[where] = values
-    return out
-
-
-def _whole(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
-    """Rounded to whole numbers; refuses those that the integer `dtype` cannot hold."""
-    limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
-    values = np.round(values)
-    outside = (values < limits.min) | (values > limits.max)
-    if outside.any():
-        raise ValueError(
-            f"column {name!r} of type {dtype} cannot hold the imputed value "
-            f"{values[outside][0]:g}; change its delta or convert it to a wider type"
-        )
-    return values.astype(limits.dtype)
-
-
 def zone_of(dtype: Any) -> Any:
     """The time zone of a column of dates; None if it has none."""
     if isinstance(dtype, pd.ArrowDtype):
         return getattr(dtype.pyarrow_dtype, "tz", None)
     return dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else None
-
-
-def _plain_objects(values: np.ndarray, objects: str, name: Any) -> np.ndarray:
-    """Python's own objects, numbers and dates of the kind that `objects_of` told."""
-    out = np.empty(len(values), object)
-    if objects == "integer":
-        out[:] = [int(v) for v in np.round(values)]
-    elif objects == "decimal":
-        out[:] = [Decimal(repr(v)) for v in values.tolist()]
-    elif objects in ("date", "datetime"):
-        if not ((values >= YEARS[0]) & (values <= YEARS[1])).all():
-            raise ValueError(
-                f"column {name!r} cannot hold an imputed date outside the years 1 to "
-                "9999; change its delta"
-            )
-        step = "D" if objects == "date" else "us"
-        out[:] = values.astype(f"datetime64[{step}]").tolist()
-    else:
-        out[:] = values.tolist() if values.dtype.kind in "fiub" else list(values)
-    return out

@@ -132,7 +132,8 @@ def _read_csv(path: Path) -> TableFile:
     for i, name in enumerate(frame.columns):
         if not isinstance(frame.dtypes.iloc[i], pd.StringDtype):
             continue
-        cells = frame[name]
+        # pandas leaves an empty cell of numbers that are too large as it is.
+        frame[name] = cells = frame[name].mask(text.iloc[:, i].eq("").to_numpy())
         found = date_texts(cells)
         if len(found) == 1:
             dates[i] = found[0]
