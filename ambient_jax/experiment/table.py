@@ -11,6 +11,8 @@ import pandas as pd
 from ambient_jax.errors import UserError
 from ambient_jax.experiment.config import Config
 from ambient_jax.report.table_page import TableReport, write_table_report
+from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.schema import schema_of
 
 NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
 """What a run writes; `--overwrite` replaces these and touches nothing else."""
@@ -49,6 +51,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
         return
     try:
         with warnings.catch_warnings(record=True, action="always") as told:
+            _check_saved(learned)
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
         draws = imputer.sample_imputations(learned, m=c.draws) if c.draws else []
@@ -63,6 +66,14 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     draws = [_joined(file.frame, draw) for draw in draws]
     _write(workdir, file, imputer, full, draws, (*file.notes, *notes))
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
+
+
+def _check_saved(frame: pd.DataFrame) -> None:
+    """Refuses, before hours of a fit, what could not be saved after it."""
+    with warnings.catch_warnings(action="ignore"):
+        TableCodec.fit(frame).to_json()
+    for field in schema_of(frame):
+        field.to_json()
 
 
 def _write(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ambient_jax.report.numeric import numbers
+from ambient_jax.report.numeric import numbers, texts
 
 LEVEL = 0.01
 """Of the family of tests of one column, after Bonferroni."""
@@ -68,8 +68,9 @@ def _pair(
             values[seen & missing], values[seen & ~missing]
         )
         return float(tested.pvalue)
-    if other.nunique() > 50 or other.nunique() < 2:
+    labels = texts(other.loc[seen])
+    if not 2 <= labels.nunique() <= 50:
         return None
-    table = pd.crosstab(missing[seen], other[seen].astype(str))
+    table = pd.crosstab(missing[seen], labels.to_numpy())
     tested = stats.chi2_contingency(table)
     return float(tested.pvalue)

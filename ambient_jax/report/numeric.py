@@ -14,6 +14,11 @@ def kind(series: pd.Series) -> Kind:
         return "category"
 
 
+def texts(series: pd.Series) -> pd.Series:
+    """Cells as text, whatever they are."""
+    return pd.Series([str(cell) for cell in series], dtype=object)
+
+
 def numbers(series: pd.Series) -> np.ndarray | None:
     """float64 `[n]`, NaN where missing, dates in days since 1970.
 

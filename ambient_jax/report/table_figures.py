@@ -1,14 +1,19 @@
 """Matplotlib figures of a completed table. Each function returns a `Figure`."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
 
 from ambient_jax.report.figures import COLORS
-from ambient_jax.report.numeric import kind, numbers
+from ambient_jax.report.numeric import kind, numbers, texts
 
 MOST_PANELS = 24
+
+YEARS = (date2num(date(1, 1, 2)), date2num(date(9999, 12, 30)))
+"""Days since 1970 that an axis of dates can show."""
 
 
 def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
@@ -28,8 +33,8 @@ def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
             _bars(axes, before[~hole], after[hole].dropna())
         else:
             _histogram(axes, values[~hole], drawn[hole & ~np.isnan(drawn)])
-        what = kind(before)
-        if what == "date":
+        what, (left, right) = kind(before), axes.get_xlim()
+        if what == "date" and YEARS[0] < left and right < YEARS[1]:
             axes.xaxis.set_major_locator(locator := AutoDateLocator(maxticks=6))
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         days = " (days)" if what == "duration" else ""
@@ -44,6 +49,9 @@ def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
 
 def _histogram(axes, seen: np.ndarray, filled: np.ndarray) -> None:
     low, high = np.quantile(seen, [0.005, 0.995])
+    with np.errstate(over="ignore"):
+        if not np.isfinite(high - low):
+            return
     edges = np.linspace(low, high if high > low else low + 1, 40)
     for values, label, color in ((seen, "observed", COLORS[0]),
                                  (filled, "imputed (a draw)", COLORS[1])):  # fmt: skip
@@ -53,11 +61,12 @@ def _histogram(axes, seen: np.ndarray, filled: np.ndarray) -> None:
 
 
 def _bars(axes, seen: pd.Series, filled: pd.Series) -> None:
-    names = seen.astype(str).value_counts().index[:12]
+    seen, filled = texts(seen), texts(filled)
+    names = seen.value_counts().index[:12]
     place = np.arange(len(names))
     sides = ((seen, "observed", -0.2), (filled, "imputed (a draw)", 0.2))
     for color, (values, label, shift) in zip(COLORS, sides):
-        share = values.astype(str).value_counts(normalize=True)
+        share = values.value_counts(normalize=True)
         axes.bar(place + shift, share.reindex(names).fillna(0.0), 0.4, color=color,
                  label=label)  # fmt: skip
     axes.set_xticks(place, [str(name)[:10] for name in names], rotation=60, ha="right")

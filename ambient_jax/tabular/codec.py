@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -189,4 +190,4 @@ def _is_identifier(observed: pd.Series, rows: int) -> bool:
     enough = max(MIN_IDENTIFIERS, min(rows / 2, SURE_IDENTIFIERS))
     if len(observed) < enough or not observed.astype(object).is_unique:
         return False
-    return all(isinstance(v, str) for v in observed)
+    return all(isinstance(v, str | bytes | UUID) for v in observed)

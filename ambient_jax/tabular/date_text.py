@@ -30,10 +30,12 @@ class DateText:
     Attributes:
       form: of `FORMATS`.
       padded: whether days and months below ten begin with a zero.
+      digits: of a second's fraction.
     """
 
     form: str
     padded: bool
+    digits: int = 6
 
     def read(self, cells: pd.Series) -> pd.Series:
         """Dates `[n]` of texts; NaT where missing."""
@@ -41,7 +43,10 @@ class DateText:
 
     def write(self, date: pd.Timestamp) -> str:
         """The text of one date."""
-        text = date.strftime(self.form)
+        # Years below 1000 have less than four digits on some systems.
+        text = date.strftime(self.form.replace("%Y", f"{date.year:04}"))
+        if "%f" in self.form and self.digits < 6:
+            text = re.sub(r"(\.\d{6})", lambda m: m[1][: self.digits + 1], text)
         if self.padded:
             return text
         day, *clock = re.split("(?=[ T])", text, maxsplit=1)
@@ -58,7 +63,9 @@ def date_texts(cells: pd.Series) -> list[DateText]:
         return []
     days = some.str.replace("[ T].*", "", regex=True)
     padded = not days.str.contains(r"\b\d\b").any()
-    return [DateText(form, padded) for form in FORMATS if _parses(some, form)]
+    digits = some.str.extract(r":\d{2}\.(\d+)", expand=False).str.len().max()
+    digits = 6 if pd.isna(digits) else int(digits)
+    return [DateText(form, padded, digits) for form in FORMATS if _parses(some, form)]
 
 
 def _parses(cells: pd.Series, form: str) -> bool:

@@ -60,8 +60,23 @@ def to_json(value: Any) -> Any:
         return value
     for kind, (written, _) in _TYPES.items():
         if isinstance(value, kind):
-            return {kind.__name__: written(value)}
-    raise TypeError(f"values of type {type(value).__name__} cannot be saved")
+            told = {kind.__name__: written(value)}
+            if not _same(told, value):
+                break
+            return told
+    raise TypeError(
+        f"values of type {type(value).__name__}, such as {value!r}, cannot be saved"
+    )
+
+
+def _same(told: Any, value: Any) -> bool:
+    """Whether `from_json` can read it and gives the value back."""
+    try:
+        back = from_json(told)
+        zones = [getattr(v, "tzinfo", None) is None for v in (back, value)]
+        return bool(back == value) and zones[0] == zones[1]
+    except (LookupError, TypeError, ValueError):  # of a zone without a name
+        return False
 
 
 def from_json(value: Any) -> Any:

@@ -3,7 +3,9 @@
 import contextlib
 import csv
 from dataclasses import dataclass, field
+from decimal import Context, Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,8 @@ from ambient_jax.errors import UserError
 from ambient_jax.files import write_atomically
 from ambient_jax.tabular.date_text import ROUGHLY, DateText, date_texts
 from ambient_jax.tabular.other_frames import NULLABLE
+
+LAST_YEAR = 9999
 
 _NUMBER = r"[-+]?[$€£]?\s*(?:\d+|\d{1,3}(?:[,.' ]\d{3})+)(?:[.,]\d+)?\s*[%€$£]?"
 """Numbers as people write them and pandas does not read them: 1,234 or 10%."""
@@ -56,6 +60,11 @@ class TableFile:
             values = completed.iloc[:, i].iloc[hole]
             texts = self._spelling(i)
             written = self.dates[i].write if i in self.dates else _number
+            if i in self.dates and (values.dropna().dt.year > LAST_YEAR).any():
+                raise UserError(
+                    f"column {self.frame.columns[i]!r}: an imputed date lies beyond "
+                    f"the year {LAST_YEAR}; change its delta"
+                )
             out.iloc[hole, i] = [
                 "" if pd.isna(v) else texts.get(v) or written(v) for v in values
             ]
@@ -116,8 +125,19 @@ def _typed(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
         wanted = schema.field(name) if schema and name in schema.names else None
         if wanted is not None and wanted.type != table.field(i).type:
             with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                table = table.set_column(i, wanted, table.column(i).cast(wanted.type))
+                cells = _scaled(table.column(i), wanted.type).cast(wanted.type)
+                table = table.set_column(i, wanted, cells)
     return table
+
+
+def _scaled(cells: Any, wanted: Any) -> Any:
+    """Decimals rounded to the digits of the type `wanted`; others as they are."""
+    if not (pa.types.is_decimal(cells.type) and pa.types.is_decimal(wanted)):
+        return cells
+    step, wide = Decimal(1).scaleb(-wanted.scale), Context(prec=80)
+    plain = [None if v is None else v.quantize(step, context=wide)
+             for v in cells.to_pylist()]  # fmt: skip
+    return pa.array(plain)
 
 
 def _read_csv(path: Path) -> TableFile:

@@ -1,9 +1,12 @@
 """`configs/table.py:FILE`: a completed file, or one line and nothing changed."""
 
 import html
+import uuid
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax import AmbientImputer
@@ -120,6 +123,19 @@ def test_dates_of_a_csv_are_imputed_as_dates(tmp_path, capsys):
     note = "column 'sum' is read as text"
     assert f"warning: {note}" in capsys.readouterr().err
     assert note in html.unescape((tmp_path / "out/report.html").read_text())
+
+
+def test_what_could_not_be_saved_is_refused_before_the_fit(tmp_path):
+    cells = [None if i % 5 == 0 else uuid.UUID(int=i % 3).bytes for i in range(60)]
+    parquet = pa.table({"x": np.arange(60.0), "who": pa.array(cells, pa.uuid())})
+    pq.write_table(parquet, tmp_path / "in.parquet")
+    fields = config(tmp_path / "in.parquet", identifiers="")
+    with pytest.raises(UserError, match=r"column 'who'.*UUID.*cannot be saved"):
+        table.run(fields, tmp_path / "out", overwrite=False)
+    assert not (tmp_path / "out").exists()
+    fields = config(tmp_path / "in.parquet", identifiers="who")
+    table.run(fields, tmp_path / "out", overwrite=False)
+    assert (tmp_path / "out/completed.parquet").exists()
 
 
 def test_no_file(tmp_path):

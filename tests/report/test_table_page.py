@@ -1,5 +1,7 @@
 """The report of a table, and its test of missingness that depends on other columns."""
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,6 +74,30 @@ def test_dates_are_numbers_in_tests_pairs_and_pictures():
         labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
         assert len(labels) <= 8
         assert any(label in ("Jan", "Feb", "2024") for label in labels)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [[1], [2, 3]], [{"a": 1}, {"b": 2}], [b"\xff", b"\xfe"], [10**400, 1],
+        [dt.date(1, 1, 1), dt.date(9999, 12, 31)], [-1.7e308, 1.7e308], [np.inf, 1.0],
+        list(pd.to_datetime(["9999-12-31", "2024-01-01"]).as_unit("us")),
+    ],
+)  # fmt: skip
+def test_odd_columns_do_not_cost_the_page(tmp_path, cells):
+    """Those that are only copied may hold anything."""
+    odd = pd.Series([cells[i % 2] if i % 5 else None for i in range(400)])
+    holes = table().assign(odd=odd)
+    holes.loc[::3, "x"] = np.nan
+    full = holes.assign(
+        x=holes["x"].fillna(0.0), odd=[cells[i % 2] for i in range(400)]
+    )
+    report = TableReport(
+        name="t", observed=holes, completed=full, draw=full, history=[],
+        levels=np.zeros(0), seconds=0.0,
+    )  # fmt: skip
+    write_table_report(tmp_path / "r.html", report)
+    assert "odd" in (tmp_path / "r.html").read_text()
 
 
 @pytest.mark.parametrize("levels", [np.zeros(0), np.linspace(0, 1, 50)])

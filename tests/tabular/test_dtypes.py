@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import zoneinfo
 from decimal import Decimal
 
 import dateutil.tz
@@ -231,6 +232,13 @@ def test_a_zone_that_cannot_be_read_again_is_not_saved():
         field.to_json()
 
 
-def test_a_type_that_json_does_not_know_is_refused():
-    with pytest.raises(TypeError, match="frozenset cannot be saved"):
-        json_cells.to_json(frozenset("a"))
+@pytest.mark.parametrize(
+    "value",
+    [
+        frozenset("a"), dt.datetime(2024, 1, 1, tzinfo=dateutil.tz.gettz("Cuba")),
+        dt.time(1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")),
+    ],
+)  # fmt: skip
+def test_what_json_could_not_give_back_is_refused(value):
+    with pytest.raises(TypeError, match="cannot be saved"):
+        json_cells.to_json(value)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
+from ambient_jax.tabular.date_text import date_texts
 from ambient_jax.tabular.other_frames import NULLABLE
 from ambient_jax.tabular.table_file import read_table
 
@@ -36,6 +37,52 @@ def test_parquet_round_trip(tmp_path):
     file = read_table(tmp_path / "in.parquet")
     file.write(tmp_path / "out.parquet", file.frame)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "out.parquet"), frame)
+
+
+def test_an_empty_cell_beside_numbers_that_are_too_large_is_a_hole(tmp_path):
+    (tmp_path / "in.csv").write_text("id,x\n18446744073709551615,1\n,2\n1,3\n")
+    file = read_table(tmp_path / "in.csv")
+    assert file.frame["id"].isna().tolist() == [False, True, False]
+    assert "looks like a number" in file.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "date", "text"),
+    [
+        ("0987-12-01", "0500-03-05", "0500-03-05"),
+        ("2024-01-02 10:00:00.5", "2024-03-05 01:02:03.25", "2024-03-05 01:02:03.2"),
+        (
+            "2024-01-02T10:00:00.00Z",
+            "2024-03-05 01:02:03.25",
+            "2024-03-05T01:02:03.25Z",
+        ),
+    ],
+)
+def test_imputed_dates_are_spelled_as_observed_ones(cell, date, text):
+    (way,) = date_texts(pd.Series([cell]))
+    assert way.write(pd.Timestamp(date)) == text
+
+
+def test_a_date_that_cannot_be_written_is_refused_by_name(tmp_path):
+    (tmp_path / "in.csv").write_text("day,x\n2024-01-01,1\n,2\n")
+    file = read_table(tmp_path / "in.csv")
+    full = file.frame.copy()
+    full.loc[1, "day"] = pd.Timestamp("9999-12-31").as_unit("s") + pd.Timedelta(days=9)
+    with pytest.raises(UserError, match=r"'day'.*beyond the year 9999"):
+        file.write(tmp_path / "out.csv", full)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_imputed_money_is_rounded_to_the_digits_of_the_file(tmp_path):
+    kind = pa.decimal128(20, 10)
+    table = pa.table({"m": pa.array([Decimal("1.5"), None], kind)})
+    pq.write_table(table, tmp_path / "in.parquet")
+    file = read_table(tmp_path / "in.parquet")
+    full = file.frame.assign(m=[Decimal("1.5"), Decimal("2.123456789012345")])
+    file.write(tmp_path / "out.parquet", full)
+    out = pq.read_table(tmp_path / "out.parquet")
+    assert out.schema.field("m").type == kind
+    assert out["m"].to_pylist()[1] == Decimal("2.1234567890")
 
 
 def test_parquet_keeps_index_and_types(tmp_path):
