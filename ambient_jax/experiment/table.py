@@ -3,6 +3,7 @@
 import shutil
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
           f"{holes} missing cells")  # fmt: skip
-    for note in file.notes:
-        print(f"warning: {note}", file=sys.stderr)
+    _warn(file.notes)
     if not holes:
         print("no cell is missing; the file is copied")
         file.write(workdir / f"completed{file.suffix}", file.frame)
@@ -61,11 +61,15 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
                 folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
     notes = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
-    for note in notes:
-        print(f"warning: {note}", file=sys.stderr)
+    _warn(notes)
     draws = [_joined(file.frame, draw) for draw in draws]
     _write(workdir, file, imputer, full, draws, (*file.notes, *notes))
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(f"warning: {note}", file=sys.stderr)
 
 
 def _check_saved(frame: pd.DataFrame) -> None:

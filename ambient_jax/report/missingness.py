@@ -15,6 +15,9 @@ LEVEL = 0.01
 FEWEST = 8
 """Cells on either side below which a pair is not tested."""
 
+FEWEST_KINDS, MOST_KINDS = 2, 50
+"""Categories that a column on which missingness may depend has."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dependence:
@@ -40,14 +43,14 @@ class Dependence:
 def dependences(frame: pd.DataFrame) -> list[Dependence]:
     """One entry per column that has holes."""
     missing = frame.isna().to_numpy()
-    values = [numbers(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    cells = [_testable(frame.iloc[:, j]) for j in range(frame.shape[1])]
     out = []
     for i, name in enumerate(frame.columns):
         if not missing[:, i].any() or missing[:, i].all():
             continue
         found = []
         for j, other in enumerate(frame.columns):
-            p = None if i == j else _pair(missing[:, i], frame.iloc[:, j], values[j])
+            p = None if i == j else _pair(missing[:, i], ~missing[:, j], cells[j])
             if p is not None:
                 found.append((p, str(other)))
         best = min(found, default=(1.0, None))
@@ -56,21 +59,26 @@ def dependences(frame: pd.DataFrame) -> list[Dependence]:
     return out
 
 
+def _testable(column: pd.Series) -> np.ndarray | None:
+    """`[n]` numbers, or texts of a few kinds; None of what no test here can use."""
+    found = numbers(column)
+    if found is not None:
+        return found
+    labels = texts(column)
+    kinds = labels.loc[column.notna().to_numpy()].nunique()
+    return labels.to_numpy() if FEWEST_KINDS <= kinds <= MOST_KINDS else None
+
+
 def _pair(
-    missing: np.ndarray, other: pd.Series, values: np.ndarray | None
+    missing: np.ndarray, seen: np.ndarray, other: np.ndarray | None
 ) -> float | None:
     """p-value of: the other column is distributed alike where this one is missing."""
-    seen = other.notna().to_numpy()
-    if min((seen & missing).sum(), (seen & ~missing).sum()) < FEWEST:
+    there, elsewhere = seen & missing, seen & ~missing
+    if other is None or min(there.sum(), elsewhere.sum()) < FEWEST:
         return None
-    if values is not None:
-        tested: Any = stats.mannwhitneyu(
-            values[seen & missing], values[seen & ~missing]
-        )
-        return float(tested.pvalue)
-    labels = texts(other.loc[seen])
-    if not 2 <= labels.nunique() <= 50:
-        return None
-    table = pd.crosstab(missing[seen], labels.to_numpy())
-    tested = stats.chi2_contingency(table)
+    if other.dtype == object:
+        table = pd.crosstab(missing[seen], other[seen])
+        tested: Any = stats.chi2_contingency(table)
+    else:
+        tested = stats.mannwhitneyu(other[there], other[elsewhere])
     return float(tested.pvalue)

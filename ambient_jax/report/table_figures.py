@@ -1,7 +1,5 @@
 """Matplotlib figures of a completed table. Each function returns a `Figure`."""
 
-from datetime import date
-
 import numpy as np
 import pandas as pd
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
@@ -9,11 +7,12 @@ from matplotlib.figure import Figure
 
 from ambient_jax.report.figures import COLORS
 from ambient_jax.report.numeric import kind, numbers, texts
+from ambient_jax.tabular.series import YEARS
 
 MOST_PANELS = 24
 
-YEARS = (date2num(date(1, 1, 2)), date2num(date(9999, 12, 30)))
-"""Days since 1970 that an axis of dates can show."""
+FIRST, LAST = date2num(YEARS) + np.array([1, -1])
+"""Days since 1970 between which an axis of dates must lie."""
 
 
 def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
@@ -34,7 +33,7 @@ def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
         else:
             _histogram(axes, values[~hole], drawn[hole & ~np.isnan(drawn)])
         what, (left, right) = kind(before), axes.get_xlim()
-        if what == "date" and YEARS[0] < left and right < YEARS[1]:
+        if what == "date" and left > FIRST and right < LAST:
             axes.xaxis.set_major_locator(locator := AutoDateLocator(maxticks=6))
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         days = " (days)" if what == "duration" else ""

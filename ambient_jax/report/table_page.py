@@ -84,25 +84,24 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
     `(one, other, correlation of rows where both are observed, in the drawn table)`.
     """
     before, after = _numbers(report.observed), _numbers(report.draw)
-    numeric = [name for name in before.columns if name in after.columns]
-    if len(numeric) < 2 or len(set(numeric)) < before.shape[1]:
+    numeric = before.columns.intersection(after.columns)
+    if len(numeric) < 2:
         return []
     before, after = (
         t.loc[:, numeric].corr("spearman").to_numpy() for t in (before, after)
     )
+    names = [str(report.observed.columns[i]) for i in numeric]
     rows, columns = np.triu_indices(len(numeric), 1)
     change = np.nan_to_num(np.abs(after - before)[rows, columns])
     best = np.argsort(-change)[:PAIRS]
     return [
-        (str(numeric[rows[k]]), str(numeric[columns[k]]),
+        (names[rows[k]], names[columns[k]],
          float(before[rows[k], columns[k]]), float(after[rows[k], columns[k]]))
         for k in best if change[k] > 0
     ]  # fmt: skip
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Its columns of numbers and dates, as numbers."""
-    found = [(name, numbers(frame.iloc[:, i])) for i, name in enumerate(frame.columns)]
-    told = [(name, values) for name, values in found if values is not None]
-    out = pd.DataFrame({i: values for i, (_, values) in enumerate(told)})
-    return out.set_axis([name for name, _ in told], axis=1)
+    """Its columns of numbers and dates, as numbers; named by their positions."""
+    found = {i: numbers(frame.iloc[:, i]) for i in range(frame.shape[1])}
+    return pd.DataFrame({i: v for i, v in found.items() if v is not None})

@@ -35,7 +35,7 @@ class DateText:
 
     form: str
     padded: bool
-    digits: int = 6
+    digits: int
 
     def read(self, cells: pd.Series) -> pd.Series:
         """Dates `[n]` of texts; NaT where missing."""
@@ -45,8 +45,7 @@ class DateText:
         """The text of one date."""
         # Years below 1000 have less than four digits on some systems.
         text = date.strftime(self.form.replace("%Y", f"{date.year:04}"))
-        if "%f" in self.form and self.digits < 6:
-            text = re.sub(r"(\.\d{6})", lambda m: m[1][: self.digits + 1], text)
+        text = re.sub(r"(?<=\.)\d{6}", lambda found: found[0][: self.digits], text)
         if self.padded:
             return text
         day, *clock = re.split("(?=[ T])", text, maxsplit=1)
@@ -63,14 +62,15 @@ def date_texts(cells: pd.Series) -> list[DateText]:
         return []
     days = some.str.replace("[ T].*", "", regex=True)
     padded = not days.str.contains(r"\b\d\b").any()
-    digits = some.str.extract(r":\d{2}\.(\d+)", expand=False).str.len().max()
-    digits = 6 if pd.isna(digits) else int(digits)
-    return [DateText(form, padded, digits) for form in FORMATS if _parses(some, form)]
+    fractions = some.str.extract(r":\d{2}\.(\d+)", expand=False)
+    digits = int(fractions.str.len().fillna(0).max())
+    ways = [DateText(form, padded, digits) for form in FORMATS]
+    return [way for way in ways if _reads(way, some)]
 
 
-def _parses(cells: pd.Series, form: str) -> bool:
+def _reads(way: DateText, cells: pd.Series) -> bool:
     try:
-        pd.to_datetime(cells, format=form)
+        way.read(cells)
     except ValueError:
         return False
     return True

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as pdt
 
-from ambient_jax.tabular.series import YEARS, zone_of
+from ambient_jax.tabular.series import in_years, zone_of
 
 
 def fill(
@@ -34,11 +34,11 @@ def fill(
             pd.Categorical.from_codes(codes, dtype=out.dtype), index=series.index,
             name=series.name,
         )  # fmt: skip
-    if values.dtype.kind in "mM" and not objects and not series.notna().any():
+    dates = values.dtype.kind in "mM" and not objects
+    if dates and dtype.kind not in "mM" and not series.notna().any():
         # A column that nothing was observed in comes as floats or objects.
-        zoned = pd.DatetimeTZDtype("us", zone) if zone is not None else values.dtype
-        if getattr(dtype, "kind", "") not in ("m", "M"):
-            series, dtype = pd.Series(pd.NaT, series.index, zoned, series.name), zoned
+        dtype = values.dtype if zone is None else pd.DatetimeTZDtype("us", zone)
+        series = pd.Series(pd.NaT, series.index, dtype, series.name)
     out = series.copy()
     if zone_of(dtype) is not None and values.dtype != object:
         # Of an hour that the clock shows twice, the first; none that it leaves out.
@@ -87,7 +87,7 @@ def _plain_objects(values: np.ndarray, objects: str, name: Any) -> np.ndarray:
     elif objects == "decimal":
         out[:] = [Decimal(repr(v)) for v in values.tolist()]
     elif objects in ("date", "datetime"):
-        if not ((values >= YEARS[0]) & (values <= YEARS[1])).all():
+        if not in_years(values):
             raise ValueError(
                 f"column {name!r} cannot hold an imputed date outside the years 1 to "
                 "9999; change its delta"

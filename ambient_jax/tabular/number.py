@@ -55,11 +55,12 @@ class NumberColumn:
 
     @classmethod
     def fit(
-        cls, values: np.ndarray, max_bins: int, precision: float = 1e-12
+        cls, values: np.ndarray, max_bins: int, precision: float = 0.0
     ) -> "NumberColumn":
         """Fits on finite float64 values `[n]`, n >= 1, with about `max_bins` tokens.
 
-        `precision` is how exactly, relatively, the values are known.
+        `precision` is how exactly, relatively, the values are known, if less than a
+        double tells.
 
         A value that repeats more often than the others fill a bin becomes an atom; so
         do all of them where there are no more than `max_bins` distinct ones.

@@ -18,12 +18,13 @@ TAIL_LEAST = 8
 """Fewest values of a part of the outermost intervals, which are cut more finely."""
 
 
-def common_decimals(values: np.ndarray, precision: float = 1e-12) -> int | None:
+def common_decimals(values: np.ndarray, precision: float = 0.0) -> int | None:
     """The fewest decimals that write every value exactly, or None.
 
-    To `precision` of it, or of the median of all: one huge value must not let cents
-    pass.
+    To 1e-12, or `precision` if that is more, of it, or of the median of all: one huge
+    value must not let cents pass.
     """
+    precision = max(1e-12, precision)
     size = np.abs(values)
     size = np.maximum(size, np.median(size[size > 0]) if size.any() else 0.0)
     for decimals in range(MAX_DECIMALS + 1):

@@ -13,7 +13,7 @@ UNITS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_
 """Microseconds of the steps in which dates are counted."""
 
 YEARS = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us"))
-"""First and last day that Python's own dates can be."""
+"""First and last day that Python's own dates, and texts of dates, can be."""
 
 
 def kind_of(series: pd.Series, name: Any) -> Kind:
@@ -134,6 +134,11 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
     return whole.astype(f"{letter}[us]")
 
 
+def in_years(dates: np.ndarray) -> bool:
+    """Whether all dates lie within `YEARS`."""
+    return bool(((dates >= YEARS[0]) & (dates <= YEARS[1])).all())
+
+
 def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
     """The least and the greatest number, as in `numbers_of`, that a dtype can hold."""
     if kind in ("date", "duration"):
@@ -152,10 +157,10 @@ def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
 
 
 def precision_of(dtype: Any) -> float:
-    """How exactly, relatively, a dtype holds a decimal fraction; 1e-12 at best."""
+    """How exactly, relatively, a dtype of floats holds a fraction; 0 of others."""
     dtype = getattr(dtype, "numpy_dtype", dtype)
     floats = isinstance(dtype, np.dtype) and dtype.kind == "f"
-    return max(1e-12, float(np.finfo(dtype).eps) if floats else 0.0)
+    return float(np.finfo(dtype).eps) if floats else 0.0
 
 
 def objects_of(series: pd.Series) -> str:

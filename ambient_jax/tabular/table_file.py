@@ -16,8 +16,7 @@ from ambient_jax.errors import UserError
 from ambient_jax.files import write_atomically
 from ambient_jax.tabular.date_text import ROUGHLY, DateText, date_texts
 from ambient_jax.tabular.other_frames import NULLABLE
-
-LAST_YEAR = 9999
+from ambient_jax.tabular.series import in_years
 
 _NUMBER = r"[-+]?[$€£]?\s*(?:\d+|\d{1,3}(?:[,.' ]\d{3})+)(?:[.,]\d+)?\s*[%€$£]?"
 """Numbers as people write them and pandas does not read them: 1,234 or 10%."""
@@ -60,10 +59,10 @@ class TableFile:
             values = completed.iloc[:, i].iloc[hole]
             texts = self._spelling(i)
             written = self.dates[i].write if i in self.dates else _number
-            if i in self.dates and (values.dropna().dt.year > LAST_YEAR).any():
+            if i in self.dates and not in_years(values.dropna().to_numpy()):
                 raise UserError(
-                    f"column {self.frame.columns[i]!r}: an imputed date lies beyond "
-                    f"the year {LAST_YEAR}; change its delta"
+                    f"column {self.frame.columns[i]!r}: an imputed date lies before "
+                    "the year 1 or beyond the year 9999; change its delta"
                 )
             out.iloc[hole, i] = [
                 "" if pd.isna(v) else texts.get(v) or written(v) for v in values

@@ -19,6 +19,13 @@ def table(n=400, seed=0):
     })  # fmt: skip
 
 
+def report_of(holes, full):
+    return TableReport(
+        name="t", observed=holes, completed=full, draw=full, history=[],
+        levels=np.zeros(0), seconds=0.0,
+    )  # fmt: skip
+
+
 def test_missingness_that_depends_is_found_and_mcar_is_not():
     whole, rng = table(), np.random.default_rng(1)
     random = whole.mask(rng.random(whole.shape) < 0.2)
@@ -42,10 +49,7 @@ def test_pairs_report_what_changed():
     frame = table()
     holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.5)
     wrong = holes.assign(y=holes["y"].fillna(0.0), x=holes["x"].fillna(0.0))
-    report = TableReport(
-        name="t", observed=holes, completed=wrong, draw=wrong, history=[],
-        levels=np.zeros(0), seconds=0.0,
-    )  # fmt: skip
+    report = report_of(holes, wrong)
     ((one, other, before, after),) = pairs(report)
     assert {one, other} == {"x", "y"}
     assert after < before
@@ -65,10 +69,7 @@ def test_dates_are_numbers_in_tests_pairs_and_pictures():
         assert found.other == "day"
         wrong = holes.fillna({"y": 0.0})
         wrong["day"] = wrong["day"].where(wrong["day"].notna(), dates.iloc[0])
-        report = TableReport(
-            name="t", observed=holes, completed=wrong, draw=wrong, history=[],
-            levels=np.zeros(0), seconds=0.0,
-        )  # fmt: skip
+        report = report_of(holes, wrong)
         assert {p[:2] for p in pairs(report)} == {("day", "y")}
         figure = table_figures.distributions(holes, wrong)
         labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
@@ -92,10 +93,7 @@ def test_odd_columns_do_not_cost_the_page(tmp_path, cells):
     full = holes.assign(
         x=holes["x"].fillna(0.0), odd=[cells[i % 2] for i in range(400)]
     )
-    report = TableReport(
-        name="t", observed=holes, completed=full, draw=full, history=[],
-        levels=np.zeros(0), seconds=0.0,
-    )  # fmt: skip
+    report = report_of(holes, full)
     write_table_report(tmp_path / "r.html", report)
     assert "odd" in (tmp_path / "r.html").read_text()
 
