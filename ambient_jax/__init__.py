@@ -15,16 +15,16 @@ _HOMES = {
     ),
     "ambient_jax.data.missingness": ("MAR", "MCAR", "MNAR", "Blocks", "Lines"),
     "ambient_jax.data.tokenizer": ("Levels", "Stochastic", "Threshold"),
-    "ambient_jax.diffusion.consistency": ("Consistency",),
-    "ambient_jax.diffusion.sampling": ("Sampler",),
+    "ambient_jax.diffusion.masked.consistency": ("Consistency",),
+    "ambient_jax.diffusion.masked.sampling": ("Sampler",),
     "ambient_jax.errors": ("UserError",),
     "ambient_jax.model": ("Model",),
-    "ambient_jax.tabular.codec": ("TableCodec",),
+    "ambient_jax.tabular.columns.codec": ("TableCodec",),
     "ambient_jax.tabular.imputer": ("AmbientImputer",),
     "ambient_jax.tabular.pooling": ("pool",),
-    "ambient_jax.tabular.recipe": ("Recipe",),
+    "ambient_jax.tabular.fitting.recipe": ("Recipe",),
     "ambient_jax.training.estep": ("EStep",),
-    "ambient_jax.training.objective": ("Objective",),
+    "ambient_jax.diffusion.masked.objective": ("Objective",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

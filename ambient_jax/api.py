@@ -9,19 +9,19 @@ from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
 from ambient_jax.data.npz import check_arrays
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import UserError
+from ambient_jax.mesh import make_mesh
 from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.bars import TerminalBar
-from ambient_jax.training.em import Plan, Trainer
 from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
-from ambient_jax.training.mesh import make_mesh
-from ambient_jax.training.objective import Objective
 from ambient_jax.training.optimizer import make_optimizer
+from ambient_jax.training.trainer import Plan, Trainer
 from ambient_jax.types import Denoiser
 
 

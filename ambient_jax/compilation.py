@@ -9,7 +9,7 @@ CPU_LEVEL = 2
 """LLVM's; the third, XLA's default, took twice as long for code that is no faster."""
 
 
-def compiled(function: Callable, **settings: Any) -> Any:
+def jit(function: Callable, **settings: Any) -> Any:
     """`jax.jit(function, **settings)`."""
     options = {}
     if jax.default_backend() == "cpu":

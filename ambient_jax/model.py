@@ -8,12 +8,12 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from ambient_jax import keys
 from ambient_jax.data.npz import whole_numbers
-from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import UserError
-from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.training import keys
-from ambient_jax.training.mesh import make_mesh
+from ambient_jax.inference.row_functions import RowFunctions
+from ambient_jax.mesh import make_mesh
 from ambient_jax.types import Denoiser, Params
 
 
@@ -44,7 +44,7 @@ class Model:
         _at_least_one(num=num)
         z = np.full((num, self.denoiser.length), self.denoiser.num_values)
         key = keys.derive(seed, keys.Purpose.SAMPLE)
-        return self._shaped(self._compiled.draw(self.params, key, z.astype(np.int32)))
+        return self._shaped(self._functions.draw(self.params, key, z.astype(np.int32)))
 
     def draws(
         self, rows: np.ndarray, num_draws: int, *, seed: int = 0
@@ -57,7 +57,7 @@ class Model:
         z = self.tokens(rows)
         for number in range(num_draws):
             key = keys.derive(seed, keys.Purpose.IMPUTE, number)
-            yield self._shaped(self._compiled.draw(self.params, key, z))
+            yield self._shaped(self._functions.draw(self.params, key, z))
 
     def impute(
         self, rows: np.ndarray, *, num_draws: int = 1, seed: int = 0
@@ -72,7 +72,7 @@ class Model:
         """
         z = self.tokens(rows)
         key = keys.derive(0, keys.Purpose.IMPUTE)
-        _, mean = self._compiled.marginals(self.params, key, z)
+        _, mean = self._functions.marginals(self.params, key, z)
         return self._shaped(np.where(z < self.denoiser.num_values, z, mean))
 
     def score(self, rows: np.ndarray, *, draws: int = 4, seed: int = 0) -> np.ndarray:
@@ -86,7 +86,7 @@ class Model:
         key = keys.derive(seed, keys.Purpose.EVALUATION)
         observed = z < self.denoiser.num_values
         nats = [
-            self._compiled.elbo(self.params, jax.random.fold_in(key, d), z, observed)
+            self._functions.elbo(self.params, jax.random.fold_in(key, d), z, observed)
             for d in range(draws)
         ]
         return -np.mean(nats, axis=(0, 2))
@@ -119,8 +119,8 @@ class Model:
         return flat.reshape(len(flat), *self.shape)
 
     @cached_property
-    def _compiled(self) -> Compiled:
-        return Compiled(self.denoiser, self.mesh, self.batch_size, self.sampler)
+    def _functions(self) -> RowFunctions:
+        return RowFunctions(self.denoiser, self.mesh, self.batch_size, self.sampler)
 
 
 def _at_least_one(**counts: int) -> None:

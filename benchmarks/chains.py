@@ -13,9 +13,9 @@ import dataclasses
 import jax
 import numpy as np
 
-from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import mean
 from ambient_jax.experiment.setup import Setup
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.training.estep import Completer
 from ambient_jax.types import Params
 from benchmarks import finished
@@ -41,12 +41,12 @@ def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
         "warm": warm,
         "fresh": dataclasses.replace(warm, fraction=1.0, sampler=warm.first),
     }
-    train, compiled = made.dataset.train, made.suite.compiled
+    train, functions = made.dataset.train, made.suite.functions
     data = dataclasses.replace(train, tokens=train.tokens[:rows])
     completers, drawn = {}, {}
     for name, settings in chains.items():
         completers[name] = Completer(
-            compiled.denoiser, data, settings, made.mesh, compiled.batch_size, seed=1
+            functions.denoiser, data, settings, made.mesh, functions.batch_size, seed=1
         )
         drawn[name] = data.tokens.copy()
         print(f"forwards a round, {name}: {settings.sampler.passes}")
@@ -55,14 +55,14 @@ def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
         texts = []
         for name, completer in completers.items():
             list(completer.run(params, drawn[name], round_))
-            texts.append(nats(compiled, params, drawn[name], round_))
+            texts.append(nats(functions, params, drawn[name], round_))
         print(f"{round_:>5} " + " ".join(f"{text:>15}" for text in texts), flush=True)
 
 
-def nats(compiled: Compiled, params: Params, x: np.ndarray, round_: int) -> str:
+def nats(functions: RowFunctions, params: Params, x: np.ndarray, round_: int) -> str:
     """`completion_nll_nats` with its standard error; the same maskings for both."""
     key = jax.random.key(round_)
-    levels = compiled.elbo(params, key, x, np.ones(x.shape, bool))
+    levels = functions.elbo(params, key, x, np.ones(x.shape, bool))
     (_, value), (_, error) = mean("nats", levels.mean(axis=1))
     return f"{value:.2f} +- {error:.2f}"
 

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ambient_jax.diffusion.losses import cross_entropy
+from ambient_jax.diffusion.masked.losses import cross_entropy
 from benchmarks import finished
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.4), np.log(1.6), 57))
@@ -30,13 +30,13 @@ def main() -> None:
     if held_out is None or not held_out.complete:
         parser.error("the run has no complete test rows")
     x = held_out.test[: options.rows]
-    compiled, rng = made.suite.compiled, np.random.default_rng(0)
+    functions, rng = made.suite.functions, np.random.default_rng(0)
     print(f"{'masked':>7} {'NLL':>7} {'best T':>7} {'at best T':>10}")
     for level in range(10):
         share = (level + 0.5) / 10
         hidden = rng.random(x.shape) < share
         z = np.where(hidden, held_out.mask, x).astype(x.dtype)
-        logits = compiled.logits(params, jax.random.key(0), z)[hidden]
+        logits = functions.logits(params, jax.random.key(0), z)[hidden]
         own, *nats = (x.shape[1] * mean_nats(logits, x[hidden], temperature)
                       for temperature in (1.0, *TEMPERATURES))  # fmt: skip
         best = int(np.argmin(nats))

@@ -18,21 +18,21 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ambient_jax import keys, mesh
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.diffusion.losses import cross_entropy
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.losses import cross_entropy
+from ambient_jax.diffusion.masked.objective import Batch, Objective
 from ambient_jax.experiment import build
 from ambient_jax.experiment.environment import (
     use_compilation_cache,
     use_few_cores_well,
 )
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training import keys, mesh
 from ambient_jax.training.estep import Completer, EStep
-from ambient_jax.training.objective import Batch, Objective
 from ambient_jax.training.optimizer import make_optimizer
 from ambient_jax.training.state import init_state
-from ambient_jax.training.step import compile_train_step
+from ambient_jax.training.train_step import compile_train_step
 from benchmarks import floors
 from benchmarks.clock import clock
 from configs import em_consistency

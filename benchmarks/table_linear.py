@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ambient_jax import AmbientImputer, Recipe
-from ambient_jax.tabular.held_out import calibrate, choose_left_out
+from ambient_jax.tabular.fitting.held_out import calibrate, choose_excluded_rows
 from benchmarks import table_data, table_metrics
 from benchmarks.table_data import Task
 from benchmarks.tables import ambient
@@ -31,12 +31,14 @@ def without_tails(imputer: AmbientImputer, task: Task) -> None:
     codec, recipe = imputer.codec_, imputer.recipe or Recipe()
     encoded = codec.encode(task.shown("train"))
     members = recipe.ensemble(len(encoded.tokens), codec.length)
-    left_out = choose_left_out(
+    excluded_rows = choose_excluded_rows(
         encoded.tokens, codec.num_values, imputer.validation_fraction, members,
         imputer.seed_,
     )  # fmt: skip
     imputer.model_ = dataclasses.replace(imputer.model_, reach=None)
-    imputer.calibration_ = calibrate(imputer.model_, encoded, left_out, imputer.seed_)
+    imputer.calibration_ = calibrate(
+        imputer.model_, encoded, excluded_rows, imputer.seed_
+    )
 
 
 def figures(imputer: AmbientImputer, task: Task) -> dict[str, float]:

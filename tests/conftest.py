@@ -29,7 +29,7 @@ import numpy as np
 import pytest
 
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.training.mesh import make_mesh
+from ambient_jax.mesh import make_mesh
 from tests.toys import Table, joint, rows_of
 
 

@@ -15,7 +15,7 @@ class IncompleteData:
       num_values: V.
       context: `[N, F]` float32, what a network is told of the observed tokens beside
         their values (see `Denoiser.apply`); None where tokens say it all.
-      left_out: `[N, K]` bool, which members of an `Ensemble` must not learn from which
+      excluded_rows: `[N, K]` bool, which members of an `Ensemble` must not learn from which
         rows; None: all learn from all.
     """
 
@@ -23,7 +23,7 @@ class IncompleteData:
     shape: tuple[int, ...]
     num_values: int
     context: np.ndarray | None = None
-    left_out: np.ndarray | None = None
+    excluded_rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         length = int(np.prod(self.shape))
@@ -33,7 +33,7 @@ class IncompleteData:
             )
         if self.tokens.size and self.tokens.max() > self.num_values:
             raise ValueError(f"tokens above MASK = {self.num_values}")
-        for name in ("context", "left_out"):
+        for name in ("context", "excluded_rows"):
             beside = getattr(self, name)
             if beside is not None and len(beside) != len(self.tokens):
                 raise ValueError(

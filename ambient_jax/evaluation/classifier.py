@@ -11,8 +11,8 @@ from jax.sharding import Mesh
 
 from ambient_jax.data.dataset import HeldOut, Labels
 from ambient_jax.files import write_npz
+from ambient_jax.inference.row_map import RowMap
 from ambient_jax.networks.classifier import Classifier
-from ambient_jax.training.rowmap import RowMap
 from ambient_jax.types import Params
 
 BATCH = 128

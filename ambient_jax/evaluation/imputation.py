@@ -6,8 +6,8 @@ import numpy as np
 
 from ambient_jax.data.dataset import HeldOut
 from ambient_jax.evaluation import estimate
-from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.types import Params, RootKey
 
 
@@ -20,14 +20,14 @@ class Imputation:
       held_out: complete test rows and what is shown of them.
     """
 
-    compiled: Compiled
+    functions: RowFunctions
     held_out: HeldOut
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         truth, hidden = self.held_out.test, ~self.held_out.test_observed
         if not hidden.any():
             return
-        mode, mean = self.compiled.marginals(params, key, self.held_out.shown)
+        mode, mean = self.functions.marginals(params, key, self.held_out.shown)
         top = self.held_out.mask - 1
         cells = hidden.sum(axis=1).astype(float)
         right = ((mode == truth) & hidden).sum(axis=1).astype(float)

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from ambient_jax.evaluation import estimate
-from ambient_jax.evaluation.compiled import LEVELS, Compiled
 from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.inference.row_functions import LEVELS, RowFunctions
 from ambient_jax.types import Params, RootKey
 
 
@@ -26,7 +26,7 @@ class Nll:
         runs row by row; NaN for a row with nothing to score.
     """
 
-    compiled: Compiled
+    functions: RowFunctions
     name: str
     x: np.ndarray
     scored: np.ndarray
@@ -41,7 +41,7 @@ class Nll:
         x, scored = self.x[some], self.scored[some]
         levels = np.mean(
             [
-                self.compiled.elbo(params, jax.random.fold_in(key, d), x, scored)
+                self.functions.elbo(params, jax.random.fold_in(key, d), x, scored)
                 for d in range(self.draws)
             ],
             axis=0,
@@ -62,24 +62,24 @@ class Nll:
 class ExactNll:
     """Chain rule in one random order per row: the second opinion, L passes."""
 
-    compiled: Compiled
+    functions: RowFunctions
     name: str
     x: np.ndarray
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         everything = np.ones(self.x.shape, bool)
-        nats = self.compiled.chain_rule(params, key, self.x, everything)
+        nats = self.functions.chain_rule(params, key, self.x, everything)
         yield from estimate.mean(self.name, nats)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyGap:
-    """`consistency_gap`: see `compiled.consistency_defect`."""
+    """`consistency_gap`: see `functions.consistency_defect`."""
 
-    compiled: Compiled
+    functions: RowFunctions
     x: np.ndarray
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         yield from estimate.mean(
-            "consistency_gap", self.compiled.defect(params, key, self.x)
+            "consistency_gap", self.functions.defect(params, key, self.x)
         )

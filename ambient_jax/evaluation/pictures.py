@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from ambient_jax.data.dataset import Dataset
-from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.types import Params, RootKey
 
 
@@ -18,7 +18,7 @@ class Gallery:
       count: of samples; half as many rows are completed.
     """
 
-    compiled: Compiled
+    functions: RowFunctions
     dataset: Dataset
     count: int = 32
 
@@ -31,21 +31,21 @@ class Gallery:
         `test_mean` (posterior mean in [0, 1]) where there are test rows;
         `train_observed`, `train_completed`; the scalar `num_values`.
         """
-        data, compiled = self.dataset, self.compiled
+        data, functions = self.dataset, self.functions
         generate, complete = jax.random.split(key)
         mask, half = data.train.mask, self.count // 2
         z = np.full((self.count, data.train.tokens.shape[1]), mask, np.int32)
         found = {
-            "samples": compiled.draw(params, generate, z),
+            "samples": functions.draw(params, generate, z),
             "train_observed": data.train.tokens[:half],
             "train_completed": completions[:half],
         }
         if data.held_out is not None:
             shown = data.held_out.shown[:half]
-            mean = compiled.marginals(params, complete, shown)[1]
+            mean = functions.marginals(params, complete, shown)[1]
             known = shown < mask
             found["test_observed"] = shown
-            found["test_completed"] = compiled.draw(params, complete, shown)
+            found["test_completed"] = functions.draw(params, complete, shown)
             found["test_mean"] = np.where(known, shown, mean) / (mask - 1)
             if data.held_out.complete:
                 found["test_truth"] = data.held_out.test[:half]

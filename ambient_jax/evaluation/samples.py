@@ -10,8 +10,8 @@ import numpy as np
 from ambient_jax.data.dataset import HeldOut, Labels
 from ambient_jax.evaluation import estimate
 from ambient_jax.evaluation.classifier import TrainedClassifier, load_or_train
-from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.types import Params, RootKey
 
 
@@ -50,7 +50,7 @@ class Samples:
       cache: file for the trained classifier.
     """
 
-    compiled: Compiled
+    functions: RowFunctions
     held_out: HeldOut
     labels: Labels
     shape: tuple[int, ...]
@@ -61,9 +61,9 @@ class Samples:
         generate, complete = jax.random.split(key)
         test, mask = self.held_out.test, self.held_out.mask
         z = np.full((self.num_samples, test.shape[1]), mask, np.int32)
-        yield from self.judge(self.compiled.draw(params, generate, z))
+        yield from self.judge(self.functions.draw(params, generate, z))
         rows = slice(self.num_samples)
-        completed = self.compiled.draw(params, complete, self.held_out.shown[rows])
+        completed = self.functions.draw(params, complete, self.held_out.shown[rows])
         right = self._classify(completed)[0] == self.labels.test[rows]
         yield from estimate.mean("imputed_classifier_accuracy", right.astype(float))
 
@@ -88,6 +88,6 @@ class Samples:
     @cached_property
     def _classify(self) -> TrainedClassifier:
         return load_or_train(
-            self.held_out, self.labels, self.shape, self.compiled.mesh,
-            self.compiled.batch_size, self.cache,
+            self.held_out, self.labels, self.shape, self.functions.mesh,
+            self.functions.batch_size, self.cache,
         )  # fmt: skip

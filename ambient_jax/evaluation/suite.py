@@ -9,11 +9,11 @@ import jax
 import numpy as np
 
 from ambient_jax.data.dataset import Dataset
-from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.estimate import Figures
 from ambient_jax.evaluation.imputation import Imputation
 from ambient_jax.evaluation.nll import ConsistencyGap, ExactNll, Nll
 from ambient_jax.evaluation.samples import Samples
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.types import Params, RootKey
 
 VALID = 4
@@ -35,7 +35,7 @@ class Suite:
       cache: file for the trained classifier.
     """
 
-    compiled: Compiled
+    functions: RowFunctions
     dataset: Dataset
     round_rows: int
     draws: int
@@ -44,7 +44,7 @@ class Suite:
     cache: Path
 
     @property
-    def left_out(self) -> list[str]:
+    def skipped_figures(self) -> list[str]:
         """One line per group of figures that the data do not allow."""
         held_out, lines = self.dataset.held_out, []
         if held_out is None:
@@ -100,7 +100,7 @@ class Suite:
         if held_out is not None and held_out.complete:
             evaluators.append(
                 Nll(
-                    compiled=self.compiled, name="test_imputation_nll_nats",
+                    functions=self.functions, name="test_imputation_nll_nats",
                     x=held_out.test, scored=~held_out.test_observed, draws=self.draws,
                     keep=keep,
                 )
@@ -108,7 +108,7 @@ class Suite:
             if self.num_exact:
                 evaluators.append(
                     ExactNll(
-                        compiled=self.compiled.for_few(self.num_exact),
+                        functions=self.functions.for_few(self.num_exact),
                         name="test_nll_exact_nats",
                         x=held_out.test[: self.num_exact],
                     )
@@ -124,11 +124,11 @@ class Suite:
         self, rows: slice, completions: np.ndarray, draws: int,
         keep: dict[str, np.ndarray] | None = None,
     ) -> list[Evaluator]:  # fmt: skip
-        compiled, held_out = self.compiled, self.dataset.held_out
+        functions, held_out = self.functions, self.dataset.held_out
         valid, few = self.dataset.valid, slice(rows.stop and VALID * rows.stop)
         found: list[Evaluator] = [
             Nll(
-                compiled=compiled, name="valid_nll_nats", x=valid.tokens[few],
+                functions=functions, name="valid_nll_nats", x=valid.tokens[few],
                 scored=valid.observed[few], draws=max(draws, 2),
             )
         ]  # fmt: skip
@@ -137,18 +137,18 @@ class Suite:
             gap_rows, test = held_out.test, held_out.test[rows]
             found.append(
                 Nll(
-                    compiled=compiled, name="test_nll_nats", x=test,
+                    functions=functions, name="test_nll_nats", x=test,
                     scored=np.ones(test.shape, bool), draws=draws, by_t="test_nll_by_t",
                     keep=keep,
                 )
             )  # fmt: skip
-            found.append(Imputation(compiled=compiled, held_out=held_out))
-        found.append(ConsistencyGap(compiled=compiled, x=gap_rows[rows][:1000]))
+            found.append(Imputation(functions=functions, held_out=held_out))
+        found.append(ConsistencyGap(functions=functions, x=gap_rows[rows][:1000]))
         if (completions < self.dataset.train.mask).all():
             own = completions[: min(self.round_rows, 1000)]
             found.append(
                 Nll(
-                    compiled=compiled, name="completion_nll_nats", x=own,
+                    functions=functions, name="completion_nll_nats", x=own,
                     scored=np.ones(own.shape, bool), draws=draws,
                 )
             )  # fmt: skip
@@ -161,7 +161,7 @@ class Suite:
         if self._why_no_samples or held_out is None or held_out.labels is None:
             return None
         return Samples(
-            compiled=self.compiled, held_out=held_out, labels=held_out.labels,
+            functions=self.functions, held_out=held_out, labels=held_out.labels,
             shape=self.dataset.train.shape, num_samples=self.num_samples,
             cache=self.cache,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
-from ambient_jax.diffusion.consistency import (
+from ambient_jax.diffusion.masked.consistency import (
     Consistency,
     Form,
     Rows,
@@ -23,17 +23,17 @@ from ambient_jax.diffusion.consistency import (
     Target,
     Teacher,
 )
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.diffusion.schedules import SCHEDULES, Schedule
+from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.diffusion.masked.schedules import SCHEDULES, Schedule
 from ambient_jax.errors import UserError, nearest
 from ambient_jax.experiment.config import Config
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training.em import Plan
 from ambient_jax.training.estep import EStep, round_at, start_and_end
-from ambient_jax.training.objective import Objective
 from ambient_jax.training.optimizer import KINDS, make_optimizer
+from ambient_jax.training.trainer import Plan
 from ambient_jax.types import Denoiser
 
 T = TypeVar("T")

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from ambient_jax import keys
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
 from ambient_jax.experiment.workdir import Workdir, describe_data
 from ambient_jax.files import write_json, write_npz
+from ambient_jax.mesh import device_name
 from ambient_jax.report.page import write_report
-from ambient_jax.training import keys
 from ambient_jax.training.bars import watched
 from ambient_jax.training.checkpoint import Checkpoints
-from ambient_jax.training.mesh import device_name
 from ambient_jax.training.progress import Progress
 
 
@@ -74,7 +74,7 @@ def _summary(
         **_rates(workdir),
         "observed_share": setup.dataset.observed_share,
         "peak_memory_mib": environment.peak_memory_mib(),
-        "left_out": setup.suite.left_out,
+        "skipped_figures": setup.suite.skipped_figures,
         "data": describe_data(setup.dataset),
         "seed": setup.config.seed,
         "device": device_name(setup.mesh),

@@ -8,16 +8,16 @@ from jax.sharding import Mesh
 
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
-from ambient_jax.evaluation.compiled import Compiled
 from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.experiment import build
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.environment import git_revision
+from ambient_jax.inference.row_functions import RowFunctions
+from ambient_jax.mesh import make_mesh
 from ambient_jax.training.checkpoint import Checkpoints
-from ambient_jax.training.em import Trainer
-from ambient_jax.training.mesh import make_mesh
 from ambient_jax.training.progress import Progress
+from ambient_jax.training.trainer import Trainer
 from ambient_jax.types import Params
 
 GALLERY_BATCH = 16
@@ -72,12 +72,12 @@ def make(config: Config, cache: Path) -> Setup:
     return Setup(
         config=config, mesh=mesh, dataset=dataset, trainer=trainer,
         suite=Suite(
-            compiled=Compiled(network, mesh, config.train.estep_batch_size, sampler),
+            functions=RowFunctions(network, mesh, config.train.estep_batch_size, sampler),
             dataset=dataset, round_rows=e.round_rows, draws=e.draws,
             num_exact=e.num_exact, num_samples=e.num_samples, cache=cache,
         ),
         gallery=Gallery(
-            compiled=Compiled(network, mesh, small, sampler), dataset=dataset
+            functions=RowFunctions(network, mesh, small, sampler), dataset=dataset
         ),
         which=which_checkpoint(config),
         revision=git_revision(),

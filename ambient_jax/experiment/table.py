@@ -12,8 +12,8 @@ import pandas as pd
 from ambient_jax.errors import UserError
 from ambient_jax.experiment.config import Config
 from ambient_jax.report.table_page import TableReport, write_table_report
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.schema import schema_of
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.frames.schema import schema_of
 
 NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
 """What a run writes; `--overwrite` replaces these and touches nothing else."""
@@ -29,7 +29,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     Raises:
       UserError: the file, a field or the folder cannot be used; nothing was changed.
     """
-    from ambient_jax.tabular.table_file import read_table
+    from ambient_jax.tabular.files.table_file import read_table
 
     c = config.table
     if not c.source:
@@ -103,7 +103,7 @@ def _write(
 
 def _imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
     from ambient_jax.tabular.imputer import AmbientImputer
-    from ambient_jax.tabular.parameters import check_parameters
+    from ambient_jax.tabular.interface.parameters import check_parameters
 
     c = config.table
     imputer = AmbientImputer(

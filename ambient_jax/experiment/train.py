@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from ambient_jax import keys
 from ambient_jax.experiment import finish
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.hooks import RunHooks
@@ -14,13 +15,12 @@ from ambient_jax.experiment.setup import Setup, check_network, make
 from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.experiment.workdir import Workdir
 from ambient_jax.files import write_npz
+from ambient_jax.mesh import describe
 from ambient_jax.report.tensorboard import TensorBoard
-from ambient_jax.training import keys
 from ambient_jax.training.checkpoint import Checkpoints
-from ambient_jax.training.em import Interrupted
-from ambient_jax.training.mesh import describe
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.recorder import Recorder
+from ambient_jax.training.trainer import Interrupted
 
 
 def train(config: Config, workdir: Workdir) -> int:
@@ -136,6 +136,6 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
             f"{estep.temperature_in(estep.first_round):.2g}, at last "
             f"{estep.temperature_in(last):.2g}"
         )
-    for line in setup.suite.left_out:
+    for line in setup.suite.skipped_figures:
         print(f"left out: {line}")
     sys.stdout.flush()

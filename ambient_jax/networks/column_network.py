@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ambient_jax.compilation import compiled
+from ambient_jax.compilation import jit
 from ambient_jax.networks.blocks import Attention, Dtype, Mlp
 from ambient_jax.networks.factors import Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
@@ -192,7 +192,7 @@ class ColumnNetwork:
     def init(self, key: RootKey) -> Params:
         z = jnp.zeros((1, self.length), jnp.int32)
         context = jnp.zeros((1, 3 * self.length), jnp.float32)
-        return compiled(self.module.init)(key, z, context)["params"]
+        return jit(self.module.init)(key, z, context)["params"]
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None

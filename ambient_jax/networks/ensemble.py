@@ -72,7 +72,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LeftOut:
+class OutOfFoldEnsemble:
     """Answers each row by the mean of the members that have not learned from it.
 
     A `Denoiser` whose context has K columns more than the ensemble's, the last: 1 for
@@ -92,9 +92,9 @@ class LeftOut:
         return self.ensemble.num_values
 
     @staticmethod
-    def beside(context: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-        """`context [N, F]` with `left_out [N, K]`: `[N, F + K]` float32."""
-        return np.concatenate([context, left_out], axis=1, dtype=np.float32)
+    def beside(context: np.ndarray, excluded_rows: np.ndarray) -> np.ndarray:
+        """`context [N, F]` with `excluded_rows [N, K]`: `[N, F + K]` float32."""
+        return np.concatenate([context, excluded_rows], axis=1, dtype=np.float32)
 
     def init(self, key: RootKey) -> Params:
         return self.ensemble.init(key)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ambient_jax.tabular.series import Kind, kind_of, numbers_of, zone_of
+from ambient_jax.tabular.frames.kinds import Kind, kind_of, numbers_of, zone_of
 
 
 def kind(series: pd.Series) -> Kind:

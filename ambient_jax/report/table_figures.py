@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ambient_jax.report.figures import COLORS
 from ambient_jax.report.numeric import kind, numbers, texts
-from ambient_jax.tabular.series import YEARS
+from ambient_jax.tabular.frames.kinds import YEARS
 
 MOST_PANELS = 24
 

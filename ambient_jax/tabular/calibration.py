@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ambient_jax.tabular.ends import STILL, Ends
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import STILL, Ends
 
 ENOUGH = 100
 """Held-out cells from which a column gets a correction of its own."""

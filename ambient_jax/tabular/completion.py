@@ -6,15 +6,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ambient_jax import keys
 from ambient_jax.tabular import predictive
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.ends import Ends
-from ambient_jax.tabular.inputs import holes_of
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import Ends
+from ambient_jax.tabular.frames.kinds import limits_of
+from ambient_jax.tabular.interface.inputs import holes_of
+from ambient_jax.tabular.linear.tail_extrapolation import Tails
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.number import NumberColumn
-from ambient_jax.tabular.reach import Tails
-from ambient_jax.tabular.series import limits_of
-from ambient_jax.training import keys
 
 
 class Completion:

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from ambient_jax import keys
 from ambient_jax.tabular import predictive
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.ends import STILL
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.tail_shift import STILL
+from ambient_jax.tabular.frames.schema import Field
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.schema import Field
-from ambient_jax.training import keys
 
 
 def new_rows(

@@ -12,24 +12,29 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ambient_jax.tabular import generation, saving, scoring
 from ambient_jax.tabular.calibration import Calibration
-from ambient_jax.tabular.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.completion import Completion
 from ambient_jax.tabular.distribution import distribution_of
-from ambient_jax.tabular.held_out import calibrate, choose_left_out
-from ambient_jax.tabular.inputs import as_frame, holes_of, position_of, warn_of_empty
-from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.outputs import (
+from ambient_jax.tabular.fitting.fit import fit_network
+from ambient_jax.tabular.fitting.held_out import calibrate, choose_excluded_rows
+from ambient_jax.tabular.fitting.recipe import Recipe
+from ambient_jax.tabular.frames.schema import schema_of
+from ambient_jax.tabular.interface.inputs import (
+    as_frame,
+    holes_of,
+    position_of,
+    warn_of_empty,
+)
+from ambient_jax.tabular.interface.outputs import (
     as_given,
     kept_columns,
     names_out,
     with_indicators,
 )
-from ambient_jax.tabular.parameters import check_parameters
-from ambient_jax.tabular.reach_fit import fit_reach
-from ambient_jax.tabular.recipe import Recipe
-from ambient_jax.tabular.schema import schema_of
-from ambient_jax.tabular.shifts import shifts_of
-from ambient_jax.tabular.training import fit_network
+from ambient_jax.tabular.interface.parameters import check_parameters
+from ambient_jax.tabular.interface.shifts import shifts_of
+from ambient_jax.tabular.linear.tail_fit import fit_reach
+from ambient_jax.tabular.model import TableModel
 
 
 class AmbientImputer(TransformerMixin, BaseEstimator):
@@ -135,17 +140,19 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
         members = recipe.ensemble(len(encoded.tokens), codec.length)
         share, tokens = self.validation_fraction, encoded.tokens
-        left_out = choose_left_out(tokens, codec.num_values, share, members, self.seed_)
+        excluded_rows = choose_excluded_rows(
+            tokens, codec.num_values, share, members, self.seed_
+        )
         kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
-            codec, encoded, left_out, recipe, seed=self.seed_, verbose=self.verbose,
+            codec, encoded, excluded_rows, recipe, seed=self.seed_, verbose=self.verbose,
             keep_in=kept,
         )  # fmt: skip
         self.model_ = TableModel(
             codec=codec, denoiser=fitted.denoiser, params=fitted.params,
-            reach=fit_reach(codec, encoded, left_out.sum(axis=1) == 0),
+            reach=fit_reach(codec, encoded, excluded_rows.sum(axis=1) == 0),
         )  # fmt: skip
-        self.calibration_ = calibrate(self.model_, encoded, left_out, self.seed_)
+        self.calibration_ = calibrate(self.model_, encoded, excluded_rows, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
     def transform(self, X: Any) -> Any:

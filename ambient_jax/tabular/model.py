@@ -7,14 +7,14 @@ from functools import cached_property
 import jax
 import numpy as np
 
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.tabular.codec import Encoded, TableCodec
-from ambient_jax.tabular.ends import Ends
-from ambient_jax.tabular.number import NumberColumn
-from ambient_jax.tabular.reach import Reach, Tails
-from ambient_jax.tabular.training import table_mesh
-from ambient_jax.training import keys
+from ambient_jax import keys
+from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.inference.row_functions import RowFunctions
+from ambient_jax.tabular.columns.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import Ends
+from ambient_jax.tabular.fitting.fit import table_mesh
+from ambient_jax.tabular.linear.tail_extrapolation import Reach, Tails
 from ambient_jax.types import Denoiser, Params
 
 CHUNK = 4096
@@ -53,17 +53,17 @@ class TableModel:
         return jax.tree.map(jax.numpy.asarray, self.params)
 
     @cached_property
-    def _compiled(self) -> dict[int, Compiled]:
+    def _functions_by_reveals(self) -> dict[int, RowFunctions]:
         return {}
 
-    def compiled(self, reveals: int = 1) -> Compiled:
+    def functions(self, reveals: int = 1) -> RowFunctions:
         """The network's functions, with a sampler of so many reveals."""
-        if reveals not in self._compiled:
-            self._compiled[reveals] = Compiled(
+        if reveals not in self._functions_by_reveals:
+            self._functions_by_reveals[reveals] = RowFunctions(
                 self.denoiser, table_mesh(), self.batch_size,
                 Sampler(num_reveals=reveals),
             )  # fmt: skip
-        return self._compiled[reveals]
+        return self._functions_by_reveals[reveals]
 
     def probabilities(
         self, encoded: Encoded, rows: np.ndarray
@@ -74,7 +74,7 @@ class TableModel:
         chunk = rows_at_once(length, num_values, self.batch_size)
         for begin in range(0, len(rows), chunk):
             chosen = rows[begin : begin + chunk]
-            logits = self.compiled().logits(
+            logits = self.functions().logits(
                 self._params, key, encoded.tokens[chosen],
                 context=encoded.context[chosen],
             )  # fmt: skip
@@ -99,7 +99,7 @@ class TableModel:
         """
         reveals = min(self.codec.length, self.reveals)
         key = keys.derive(seed, keys.Purpose.IMPUTE, number)
-        return self.compiled(reveals).draw(self._params, key, tokens, context=context)
+        return self.functions(reveals).draw(self._params, key, tokens, context=context)
 
     def log_probability(self, encoded: Encoded) -> np.ndarray:
         """`log p(observed tokens)` `[N]` in nats, the mean over `ORDERS` orders.
@@ -110,9 +110,9 @@ class TableModel:
         tokens = encoded.tokens
         scored = tokens != self.codec.num_values
         same = np.zeros(len(tokens), np.int64)
-        compiled, total = self.compiled(), np.zeros(len(tokens))
+        functions, total = self.functions(), np.zeros(len(tokens))
         exact = self.codec.length <= EXACT_LENGTH
-        score = compiled.chain_rule if exact else compiled.elbo
+        score = functions.chain_rule if exact else functions.elbo
         for number in range(ORDERS):
             nats = score(
                 self._params, jax.random.key(number), tokens, scored,

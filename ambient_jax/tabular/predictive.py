@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.calibration import Calibration
-from ambient_jax.tabular.codec import Column
-from ambient_jax.tabular.ends import Ends
-from ambient_jax.tabular.number import NumberColumn
-from ambient_jax.tabular.series import from_numbers
+from ambient_jax.tabular.columns.codec import Column
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import Ends
+from ambient_jax.tabular.frames.kinds import from_numbers
 
 Statistic = Literal["auto", "mean", "median", "mode"]
 STATISTICS = ("auto", "mean", "median", "mode")

@@ -11,15 +11,15 @@ import numpy as np
 from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.factors import Factors
-from ambient_jax.tabular import json_cells
 from ambient_jax.tabular.calibration import Calibration
-from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.fitting.network import network_of, settings_of
+from ambient_jax.tabular.fitting.recipe import Recipe
+from ambient_jax.tabular.frames import json_cells
+from ambient_jax.tabular.frames.kinds import zone_of
+from ambient_jax.tabular.frames.schema import Field
+from ambient_jax.tabular.linear.tail_extrapolation import Reach
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.network import network_of, settings_of
-from ambient_jax.tabular.reach import Reach
-from ambient_jax.tabular.recipe import Recipe
-from ambient_jax.tabular.schema import Field
-from ambient_jax.tabular.series import zone_of
 
 VERSION = 5
 """2 had no `members`; 3 no `reach`, and they shared their `factors`; 4 no `objects`,

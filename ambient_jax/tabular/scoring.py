@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ambient_jax.tabular.category import CategoryColumn
-from ambient_jax.tabular.codec import TableCodec
+from ambient_jax.tabular.columns.category import CategoryColumn
+from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.model import TableModel
 
 

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from ambient_jax import keys
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion import sampling
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.training import keys
-from ambient_jax.training.rowmap import RowMap
+from ambient_jax.diffusion.masked import sampling
+from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, Params, bind
 
 
@@ -102,7 +102,7 @@ class EStep:
 
 
 class Completer:
-    """Compiled E-steps over a completion buffer on the host."""
+    """RowFunctions E-steps over a completion buffer on the host."""
 
     def __init__(
         self,

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import optax
 
+from ambient_jax import mesh as meshes
 from ambient_jax.data.dataset import token_dtype
-from ambient_jax.training import mesh as meshes
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion import absorbing
-from ambient_jax.diffusion.schedules import SCHEDULES, Linear, elbo_weight
+from ambient_jax.diffusion.masked import absorbing
+from ambient_jax.diffusion.masked.schedules import SCHEDULES, Linear, elbo_weight
 
 ALL = [kind() for kind in SCHEDULES.values()]
 N = 200_000

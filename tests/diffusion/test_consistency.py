@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion import absorbing
-from ambient_jax.diffusion.consistency import (
+from ambient_jax.diffusion.masked import absorbing
+from ambient_jax.diffusion.masked.consistency import (
     Consistency,
     consistency_loss,
     kl_consistency,
@@ -14,7 +14,7 @@ from ambient_jax.diffusion.consistency import (
     martingale_products,
     teacher_logp,
 )
-from ambient_jax.diffusion.schedules import Linear
+from ambient_jax.diffusion.masked.schedules import Linear
 from ambient_jax.types import bind
 from tests.toys import Table, joint, rows_of
 

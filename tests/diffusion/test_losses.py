@@ -4,10 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ambient_jax.diffusion import absorbing, likelihood
-from ambient_jax.diffusion.losses import cross_entropy, easy_loss, low_discrepancy_times
-from ambient_jax.diffusion.sampling import row_keys
-from ambient_jax.diffusion.schedules import SCHEDULES, elbo_weight
+from ambient_jax.diffusion.masked import absorbing, likelihood
+from ambient_jax.diffusion.masked.losses import (
+    cross_entropy,
+    easy_loss,
+    low_discrepancy_times,
+)
+from ambient_jax.diffusion.masked.sampling import row_keys
+from ambient_jax.diffusion.masked.schedules import SCHEDULES, elbo_weight
 from ambient_jax.types import bind
 from tests.toys import Table, joint, rows_of
 

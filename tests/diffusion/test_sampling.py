@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion import sampling
-from ambient_jax.diffusion.sampling import Sampler, row_keys
+from ambient_jax.diffusion.masked import sampling
+from ambient_jax.diffusion.masked.sampling import Sampler, row_keys
 from ambient_jax.types import bind
 from tests.toys import Table, conditional, joint
 

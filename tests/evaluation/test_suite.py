@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from ambient_jax.data.dataset import Dataset, HeldOut, IncompleteData, Labels
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import VALID, Suite
-from ambient_jax.training.mesh import make_mesh
+from ambient_jax.inference.row_functions import RowFunctions
+from ambient_jax.mesh import make_mesh
 from tests.toys import Table, conditional, joint, rows_of
 
 P = joint(4)
@@ -37,9 +37,9 @@ def dataset(complete=True, labels=True, held_out=True, n=3000):
 
 def suite_of(data, tmp_path, num_samples=400):
     network, params = Table.exact(P)
-    compiled = Compiled(network, make_mesh(1), 512, Sampler(num_reveals=4))
+    functions = RowFunctions(network, make_mesh(1), 512, Sampler(num_reveals=4))
     made = Suite(
-        compiled=compiled, dataset=data, round_rows=100, draws=2, num_exact=200,
+        functions=functions, dataset=data, round_rows=100, draws=2, num_exact=200,
         num_samples=num_samples, cache=tmp_path / "classifier.npz",
     )  # fmt: skip
     return made, params
@@ -116,7 +116,7 @@ def test_without_truth_its_figures_are_left_out_with_a_line(tmp_path):
         assert not any(k.startswith(("test_", "sample_", "imputed_")) for k in figures)
         assert "valid_nll_nats" in figures
         assert "consistency_gap" in figures
-        assert any(absent in line for line in suite.left_out)
+        assert any(absent in line for line in suite.skipped_figures)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_without_truth_its_figures_are_left_out_with_a_line(tmp_path):
 def test_why_samples_are_not_judged(tmp_path, num_samples, n, why):
     suite, _ = suite_of(dataset(n=n), tmp_path, num_samples)
     assert (suite._samples is None) == (why is not None)
-    assert [why in line for line in suite.left_out] == [True] * (why is not None)
+    assert [why in line for line in suite.skipped_figures] == [True] * (why is not None)
 
 
 def test_cheap_figures_score_the_first_rows_only(tmp_path):
@@ -163,8 +163,8 @@ def test_the_classifier_is_read_back(tmp_path):
 def test_gallery_keeps_what_was_observed(tmp_path):
     data = dataset()
     network, params = Table.exact(P)
-    compiled = Compiled(network, make_mesh(1), 16, Sampler(num_reveals=4))
-    found = Gallery(compiled=compiled, dataset=data, count=8)(
+    functions = RowFunctions(network, make_mesh(1), 16, Sampler(num_reveals=4))
+    found = Gallery(functions=functions, dataset=data, count=8)(
         params, data.train.tokens, jax.random.key(0)
     )
     seen = found["test_observed"] < 2

@@ -19,7 +19,8 @@ def die() -> None:
 def plant(point: str) -> None:
     """Patches one function so that its n-th call is the last thing that happens."""
     from ambient_jax.experiment import finish
-    from ambient_jax.training import checkpoint, em, estep
+    from ambient_jax.training import checkpoint, estep
+    from ambient_jax.training import trainer as em
 
     place, count = point.split(":")
     left = [int(count)]

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.networks.ensemble import Ensemble, LeftOut
-from ambient_jax.training.objective import Batch, Objective
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.objective import Batch, Objective
+from ambient_jax.networks.ensemble import Ensemble, OutOfFoldEnsemble
 from tests.toys import Table, joint, rows_of
 
 LENGTH = 3
@@ -85,9 +85,9 @@ def test_a_row_that_was_left_out_is_answered_by_the_members_that_left_it(batch):
             return super().apply(params, z)
 
     three = Ensemble(member=Told(LENGTH), size=3)
-    left_out = np.tile([[True, False, False], [True, False, True]], (16, 1))
-    context = jnp.asarray(LeftOut.beside(np.zeros((32, 3)), left_out))
-    answer = LeftOut(ensemble=three).apply(params, batch.tokens, context)
+    excluded_rows = np.tile([[True, False, False], [True, False, True]], (16, 1))
+    context = jnp.asarray(OutOfFoldEnsemble.beside(np.zeros((32, 3)), excluded_rows))
+    answer = OutOfFoldEnsemble(ensemble=three).apply(params, batch.tokens, context)
     own = [jax.nn.softmax(MEMBER.apply(p, batch.tokens)) for p in params]
     np.testing.assert_allclose(jnp.exp(answer[0::2]), own[0][0::2], rtol=1e-5)
     both = (own[0] + own[2])[1::2] / 2
@@ -100,18 +100,18 @@ def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
         consistency=Consistency(teacher="ema"), consistency_weight=1.0
     )
     params = jnp.stack([params_of(0), params_of(1)])
-    left_out = np.stack([np.arange(32) < 8, np.zeros(32, bool)], axis=1)
+    excluded_rows = np.stack([np.arange(32) < 8, np.zeros(32, bool)], axis=1)
 
     @jax.jit
     def gradient(tokens):
-        rows = Batch(tokens, tokens, None, left_out)
+        rows = Batch(tokens, tokens, None, excluded_rows)
         return jax.grad(
             lambda p: objective(
                 PAIR, p, rows, jnp.asarray(3), jax.random.key(1), params
             )[0]
         )(params)
 
-    known = (batch.tokens < 2) & left_out[:, :1]
+    known = (batch.tokens < 2) & excluded_rows[:, :1]
     other = jnp.where(known, 1 - batch.tokens, batch.tokens)
     before, after = gradient(batch.tokens), gradient(other)
     np.testing.assert_array_equal(before[0], after[0])

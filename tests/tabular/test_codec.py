@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ambient_jax.tabular.category import CategoryColumn
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.columns.category import CategoryColumn
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
 
 
 def mixed(n=400, seed=0):

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 
 from ambient_jax import AmbientImputer
-from ambient_jax.tabular import json_cells
-from ambient_jax.tabular.schema import Field
+from ambient_jax.tabular.frames import json_cells
+from ambient_jax.tabular.frames.schema import Field
 from tests.tabular.test_imputer import assert_completed, quick
 
 DAYS = pd.date_range("2024-01-01", periods=8, freq="30D")

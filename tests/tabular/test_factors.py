@@ -10,8 +10,8 @@ import pytest
 from scipy.stats import norm
 
 from ambient_jax import AmbientImputer
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.factor_fit import fit_factors
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.linear.warm_start import fit_factors
 from tests.tabular.test_imputer import QUICK, mixed
 
 

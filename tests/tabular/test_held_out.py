@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ambient_jax import AmbientImputer
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.held_out import choose_left_out
-from ambient_jax.tabular.training import fit_network
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.fitting.fit import fit_network
+from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from tests.tabular.test_imputer import QUICK, mixed
 
 PAIR = dataclasses.replace(QUICK, members=2, em_start=1.0)
@@ -26,21 +26,21 @@ def test_each_network_leaves_out_its_share_and_some_do_together(
 ):
     tokens = np.zeros((rows, 3), np.uint8)
     tokens[:50] = 5  # all missing
-    left_out = choose_left_out(tokens, 5, fraction, members, seed=0)
-    assert left_out.shape == (rows, members)
-    assert not left_out[:50].any()
-    by = left_out.sum(axis=1)
+    excluded_rows = choose_excluded_rows(tokens, 5, fraction, members, seed=0)
+    assert excluded_rows.shape == (rows, members)
+    assert not excluded_rows[:50].any()
+    by = excluded_rows.sum(axis=1)
     assert set(by[by > 0]) == {together}
     share = round(rows * min(fraction, 1 / members))
     most = rows - 50 if members == 1 else min(rows - 50, 300)
     assert (by > 0).sum() == min(most, share * members // together)
-    assert (left_out.sum(axis=0) <= share).all()
-    assert np.ptp(left_out.sum(axis=0)) <= together
+    assert (excluded_rows.sum(axis=0) <= share).all()
+    assert np.ptp(excluded_rows.sum(axis=0)) <= together
 
 
 def test_a_table_of_a_few_rows_leaves_none_out():
     tokens = np.zeros((20, 3), np.uint8)
-    assert not choose_left_out(tokens, 5, 0.1, 3, seed=0).any()
+    assert not choose_excluded_rows(tokens, 5, 0.1, 3, seed=0).any()
 
 
 def test_no_network_learns_from_the_rows_that_it_leaves_out():
@@ -49,8 +49,10 @@ def test_no_network_learns_from_the_rows_that_it_leaves_out():
     frame = mixed()
     codec = TableCodec.fit(frame)
     encoded = codec.encode(frame)
-    left_out = choose_left_out(encoded.tokens, codec.num_values, 0.2, 2, seed=0)
-    rows = left_out[:, 0]
+    excluded_rows = choose_excluded_rows(
+        encoded.tokens, codec.num_values, 0.2, 2, seed=0
+    )
+    rows = excluded_rows[:, 0]
     # Other values of the column for the same rows: the same cells are known.
     changed = encoded.tokens.copy()
     sizes = np.array([column.coder.size for column in codec.columns])
@@ -59,7 +61,7 @@ def test_no_network_learns_from_the_rows_that_it_leaves_out():
     others = dataclasses.replace(encoded, tokens=changed)
 
     def params(encoded):
-        fit = fit_network(codec, encoded, left_out, ONCE, seed=0)
+        fit = fit_network(codec, encoded, excluded_rows, ONCE, seed=0)
         return jax.tree.leaves(fit.params)
 
     assert len(frame) < ONCE.factor_rows

@@ -7,7 +7,7 @@ import pytest
 
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.experiment import table
-from ambient_jax.tabular.kept import Kept
+from ambient_jax.tabular.fitting.checkpoint import FitCheckpoint
 from configs.table import get_config
 
 SMALL = Recipe(
@@ -44,7 +44,7 @@ def same(a, b):
 @pytest.mark.parametrize("rounds", [1, 4])
 def test_a_killed_fit_ends_bitwise_the_same(frame, tmp_path, monkeypatch, rounds):
     whole = fitted(frame)
-    real, done = Kept.save, []
+    real, done = FitCheckpoint.save, []
 
     def save(self, progress, history):
         real(self, progress, history)
@@ -52,18 +52,18 @@ def test_a_killed_fit_ends_bitwise_the_same(frame, tmp_path, monkeypatch, rounds
         if len(done) == rounds:
             raise Killed
 
-    monkeypatch.setattr(Kept, "save", save)
+    monkeypatch.setattr(FitCheckpoint, "save", save)
     with pytest.raises(Killed):
         fitted(frame, tmp_path)
-    monkeypatch.setattr(Kept, "save", real)
-    starts, restore = [], Kept.restore
+    monkeypatch.setattr(FitCheckpoint, "save", real)
+    starts, restore = [], FitCheckpoint.restore
 
     def spy(self, template):
         found = restore(self, template)
         starts.append(found and found[0].position.round)
         return found
 
-    monkeypatch.setattr(Kept, "restore", spy)
+    monkeypatch.setattr(FitCheckpoint, "restore", spy)
     assert same(fitted(frame, tmp_path), whole)
     assert starts == [rounds]  # and not from the beginning
     assert same(fitted(frame, tmp_path), whole)  # a finished one is read back

@@ -7,9 +7,9 @@ import pytest
 
 from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.tabular.calibration import Calibration, level_needed
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.network import tables_of
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.fitting.network import tables_of
 from tests.tabular.test_codec import mixed
 
 

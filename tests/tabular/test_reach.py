@@ -9,12 +9,12 @@ import pytest
 
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.files import digest, write_npz
-from ambient_jax.tabular.codec import TableCodec
-from ambient_jax.tabular.ends import Ends, within
-from ambient_jax.tabular.number import NumberColumn
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import Ends, within
+from ambient_jax.tabular.linear.tail_extrapolation import beyond, room
+from ambient_jax.tabular.linear.tail_fit import ENOUGH, fit_reach
 from ambient_jax.tabular.predictive import lacking
-from ambient_jax.tabular.reach import beyond, room
-from ambient_jax.tabular.reach_fit import ENOUGH, fit_reach
 
 BRISK = Recipe(
     width=32, depth=1, embed=8, max_epochs=20, batch_size=64, rounds=4, members=1,

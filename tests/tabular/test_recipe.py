@@ -5,7 +5,8 @@ import pytest
 
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.networks.column_network import ColumnNetwork, ColumnTables
-from ambient_jax.tabular.recipe import (
+from ambient_jax.tabular.fitting.fit import make_trainer
+from ambient_jax.tabular.fitting.recipe import (
     BATCH,
     COST,
     COST_COLUMNS,
@@ -14,7 +15,6 @@ from ambient_jax.tabular.recipe import (
     STEPS,
     Recipe,
 )
-from ambient_jax.tabular.training import make_trainer
 
 
 def trainer_of(num_rows):

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
-from ambient_jax.tabular.date_text import date_texts
-from ambient_jax.tabular.other_frames import NULLABLE
-from ambient_jax.tabular.table_file import read_table
+from ambient_jax.tabular.files.date_text import date_texts
+from ambient_jax.tabular.files.table_file import read_table
+from ambient_jax.tabular.frames.interchange import NULLABLE
 
 CSV = 'n,price,flag,who\n1,0.50,TRUE,ann\n,1e3,FALSE,"b, c"\n007,,,\n'
 

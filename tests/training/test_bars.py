@@ -1,8 +1,8 @@
 """Progress bars: they move with the work, and are silent where nobody looks."""
 
 from ambient_jax.training.bars import TerminalBar, watched
-from ambient_jax.training.em import Trainer
 from ambient_jax.training.hooks import Quiet
+from ambient_jax.training.trainer import Trainer
 from tests.training.test_trainer import trainer_of
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.evaluation.compiled import Compiled
-from ambient_jax.training.em import Plan, Trainer
+from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Quiet
-from ambient_jax.training.objective import Objective
 from ambient_jax.training.optimizer import make_optimizer
+from ambient_jax.training.trainer import Plan, Trainer
 
 L = 5
 
@@ -46,11 +46,11 @@ def told_rows(n=37):
 
 def test_rows_keep_their_context_in_every_compiled_function(mesh):
     data, context = told_rows()
-    compiled = Compiled(Told(), mesh, 8, Sampler(num_reveals=2))
+    functions = RowFunctions(Told(), mesh, 8, Sampler(num_reveals=2))
     params, key = jnp.zeros((1, L, 2)), jax.random.key(0)
-    drawn = compiled.draw(params, key, data.tokens, context=context)
+    drawn = functions.draw(params, key, data.tokens, context=context)
     np.testing.assert_array_equal(drawn, context)
-    mode, _ = compiled.marginals(params, key, data.tokens, context=context)
+    mode, _ = functions.marginals(params, key, data.tokens, context=context)
     np.testing.assert_array_equal(mode, context)
 
 

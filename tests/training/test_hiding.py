@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.training.hiding import LIGHT, Hidden, QueryHiding
+from ambient_jax.diffusion.masked.query_masking import LIGHT, Hidden, QueryMasking
 
 MASK = 9
 
@@ -27,7 +27,7 @@ def rows(n=4000, length=10, missing=0.3):
 
 def test_copied_rows_hide_what_the_row_before_lacks():
     x, unknown = rows()
-    z, t, weight = hidden(QueryHiding(copied=1.0, light=0.0), x, unknown)
+    z, t, weight = hidden(QueryMasking(copied=1.0, light=0.0), x, unknown)
     before = np.roll(np.asarray(unknown), 1, axis=0)
     works = (before & ~np.asarray(unknown)).any(axis=1)
     expected = np.where(before, MASK, x)[works]
@@ -43,13 +43,13 @@ def test_copied_rows_hide_what_the_row_before_lacks():
 
 def test_a_table_without_holes_is_hidden_lightly():
     x, unknown = rows(missing=0.0)
-    z, _, _ = hidden(QueryHiding(copied=1.0, light=0.0), x, unknown)
+    z, _, _ = hidden(QueryMasking(copied=1.0, light=0.0), x, unknown)
     assert abs((np.asarray(z) == MASK).mean() - sum(LIGHT) / 2) < 0.01
 
 
 def test_the_rest_keep_the_noise_level_and_its_weight():
     x, unknown = rows()
-    queries = QueryHiding(copied=0.5, light=0.3)
+    queries = QueryMasking(copied=0.5, light=0.3)
     copied, light = (np.asarray(kind)[:, 0] for kind in queries.kinds(len(x)))
     assert not (copied & light).any()
     assert abs(copied.mean() - 0.5) < 0.01
@@ -65,7 +65,7 @@ def test_the_rest_keep_the_noise_level_and_its_weight():
 
 def test_what_is_unknown_stays_unknown():
     x, unknown = rows()
-    z, _, _ = hidden(QueryHiding(copied=0.5, light=0.5), x, unknown)
+    z, _, _ = hidden(QueryMasking(copied=0.5, light=0.5), x, unknown)
     assert (np.asarray(z)[np.asarray(unknown)] == MASK).all()
     seen = np.asarray(z) != MASK
     np.testing.assert_array_equal(np.asarray(z)[seen], np.asarray(x)[seen])
@@ -74,4 +74,4 @@ def test_what_is_unknown_stays_unknown():
 @pytest.mark.parametrize("shares", [(0.7, 0.4), (-0.1, 0.2)])
 def test_shares_that_mean_nothing_are_refused(shares):
     with pytest.raises(ValueError, match="shares of the rows"):
-        QueryHiding(copied=shares[0], light=shares[1])
+        QueryMasking(copied=shares[0], light=shares[1])

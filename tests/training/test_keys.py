@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.training import keys
+from ambient_jax import keys
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.training.estep import Completer
 from ambient_jax.training.hooks import Quiet
 from tests.training.test_trainer import ESTEP, PLAN, trainer_of

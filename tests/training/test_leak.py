@@ -8,14 +8,14 @@ import pytest
 from ambient_jax.data.load import from_rows
 from ambient_jax.data.missingness import MCAR, Blocks, Lines
 from ambient_jax.data.npz import Rows
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.diffusion.sampling import Sampler
-from ambient_jax.evaluation.compiled import Compiled
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.evaluation.suite import Suite
-from ambient_jax.training.em import Plan, Trainer
+from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Quiet
-from ambient_jax.training.objective import Objective
+from ambient_jax.training.trainer import Plan, Trainer
 from tests.toys import Table
 
 N, LENGTH = 120, 6
@@ -59,7 +59,7 @@ def run(data, mesh, tmp_path):
         optax.adam(0.05), mesh,
     )  # fmt: skip
     suite = Suite(
-        compiled=Compiled(network, mesh, 32, Sampler(num_reveals=2)), dataset=data,
+        functions=RowFunctions(network, mesh, 32, Sampler(num_reveals=2)), dataset=data,
         round_rows=30, draws=1, num_exact=0, num_samples=0, cache=tmp_path / "none",
     )  # fmt: skip
     hooks = Recording(suite, trainer)

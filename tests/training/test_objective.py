@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion import absorbing
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.training.objective import Batch, Objective
+from ambient_jax.diffusion.masked import absorbing
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.objective import Batch, Objective
 from tests.toys import Table, joint, rows_of
 
 KEY = 11

@@ -10,14 +10,14 @@ import optax
 import pytest
 
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.consistency import Consistency
-from ambient_jax.diffusion.sampling import Sampler
+from ambient_jax.diffusion.masked.consistency import Consistency
+from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
-from ambient_jax.training.em import Interrupted, Plan, Trainer
+from ambient_jax.mesh import make_mesh
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Quiet
-from ambient_jax.training.mesh import make_mesh
-from ambient_jax.training.objective import Objective
+from ambient_jax.training.trainer import Interrupted, Plan, Trainer
 from tests.toys import Table, joint, kl, model_joint, rows_of
 
 PLAN = Plan(
@@ -123,7 +123,7 @@ def test_hidden_values_are_not_in_what_training_holds():
     ]
     assert np.array_equal(made[0].tokens, made[1].tokens)
     assert {f.name for f in dataclasses.fields(IncompleteData)} == {
-        "tokens", "shape", "num_values", "context", "left_out",
+        "tokens", "shape", "num_values", "context", "excluded_rows",
     }  # fmt: skip
 
 

@@ -1,0 +1,103 @@
+"""Runs a jitted per-row function over a whole data set in padded, sharded batches."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array
+
+from ambient_jax import mesh as meshes
+from ambient_jax.compilation import jit
+from ambient_jax.diffusion.masked.sampling import row_keys
+from ambient_jax.types import Params, RootKey
+
+RowFunction = Callable[..., Any]
+"""`(params, keys[B], *rows) -> pytree of [B, ...]`; a row's result must depend on its
+own key and content alone, so that batch size and padding do not matter. Where rows have
+a context it comes as the keyword `context`."""
+
+
+class RowMap:
+    """Compiles `function` once and maps it over rows kept on the host.
+
+    Memory on the device does not grow with the number of rows: one batch goes in, one
+    comes out, and the next is dispatched before the last is fetched.
+
+    Args:
+      function: see `RowFunction`.
+      mesh: devices; rows are split over its `data` axis.
+      batch_size: rows per call, a multiple of the number of devices.
+    """
+
+    def __init__(self, function: RowFunction, mesh: Mesh, batch_size: int):
+        self.mesh = mesh
+        self.batch_size = meshes.check_batch_size(mesh, batch_size)
+
+        def run(
+            params: Params, key: RootKey, ids: Array, rows: tuple[Array, ...],
+            context: Array | None,
+        ):  # fmt: skip
+            named = {} if context is None else {"context": context}
+            return function(params, row_keys(key, ids), *rows, **named)
+
+        self._run = jit(run)
+
+    def batches(
+        self,
+        params: Params,
+        key: RootKey,
+        *rows: np.ndarray,
+        context: np.ndarray | None = None,
+        ids: np.ndarray | None = None,
+        start: int = 0,
+    ) -> Iterator[tuple[slice, Any]]:
+        """Yields `(slice of the rows, result on the host)` in order, from row `start`.
+
+        Rows are read when their batch is dispatched, one batch ahead of the results.
+        `ids` are the numbers that the rows' keys are made from (default: 0..N-1);
+        `context` is `[N, F]`, see `Denoiser.apply`.
+        """
+        ids = np.arange(len(rows[0])) if ids is None else ids
+        params, key = jax.device_put((params, key), meshes.replicated(self.mesh))
+        pending: tuple[slice, Any] | None = None
+        for begin in range(start, len(rows[0]), self.batch_size):
+            where = slice(begin, min(begin + self.batch_size, len(rows[0])))
+            result = self._dispatch(params, key, where, (ids, *rows), context)
+            if pending is not None:
+                yield self._fetch(pending)
+            pending = (where, result)
+        if pending is not None:
+            yield self._fetch(pending)
+
+    def __call__(
+        self,
+        params: Params,
+        key: RootKey,
+        *rows: np.ndarray,
+        context: np.ndarray | None = None,
+        ids: np.ndarray | None = None,
+    ) -> Any:
+        """All results, concatenated over the rows. See `batches`."""
+        batches = self.batches(params, key, *rows, context=context, ids=ids)
+        parts = [result for _, result in batches]
+        return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
+
+    def _dispatch(
+        self, params: Params, key: RootKey, where: slice,
+        arrays: Sequence[np.ndarray], context: np.ndarray | None,
+    ) -> Any:  # fmt: skip
+        padded = np.arange(where.start, where.start + self.batch_size)
+        padded = np.minimum(padded, where.stop - 1)
+        ids, *rows = (array[padded] for array in arrays)
+        told = None if context is None else context[padded]
+        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), told))
+        with jax.transfer_guard("disallow"):
+            return self._run(params, key, *sent)
+
+    @staticmethod
+    def _fetch(pending: tuple[slice, Any]) -> tuple[slice, Any]:
+        where, result = pending
+        count = where.stop - where.start
+        return where, jax.tree.map(lambda a: a[:count], jax.device_get(result))

@@ -1,0 +1,122 @@
+"""One column of a table: its place, what its cells are, and its vocabulary."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ambient_jax.tabular.columns.category import CategoryColumn
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.frames import json_cells
+from ambient_jax.tabular.frames.filling import fill
+from ambient_jax.tabular.frames.kinds import (
+    Kind,
+    numbers_of,
+    objects_of,
+    precision_of,
+    unit_of,
+    zone_of,
+)
+
+_CODERS = {"number": NumberColumn, "category": CategoryColumn}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column that has tokens.
+
+    Attributes:
+      name: as in the frame.
+      position: its place in the frame.
+      kind: what its cells are.
+      unit: step of dates (`D`, `h`, ...), else "".
+      coder: its vocabulary.
+      objects: what the numbers or dates of an object column are, see `objects_of`.
+      zone: time zone by whose clock its dates are counted; None if they have none.
+    """
+
+    name: Any
+    position: int
+    kind: Kind
+    unit: str
+    coder: NumberColumn | CategoryColumn
+    objects: str = ""
+    zone: Any = None
+
+    @classmethod
+    def fit(
+        cls, observed: pd.Series, position: int, kind: Kind, *, max_bins: int,
+        max_categories: int,
+    ) -> "Column":  # fmt: skip
+        """Fits on the observed cells of the column at `position`; see `TableCodec`."""
+        name = observed.name
+        unit = unit_of(observed, kind)
+        zone = zone_of(observed.dtype) if kind == "date" else None
+        objects = ""
+        if kind == "category":
+            try:
+                coder = CategoryColumn.fit(observed.to_numpy(object), max_categories)
+            except TypeError as error:
+                raise TypeError(f"column {name!r} holds unhashable values") from error
+        else:
+            numbers = numbers_of(observed, kind, unit, name, zone)
+            bins = max(4, min(max_bins, len(numbers) // 10))
+            coder = NumberColumn.fit(numbers, bins, precision_of(observed.dtype))
+            objects = objects_of(observed)
+        return cls(name=name, position=position, kind=kind, unit=unit, coder=coder,
+                   objects=objects, zone=zone)  # fmt: skip
+
+    @property
+    def numeric(self) -> bool:
+        """Whether tokens are cells of a number line."""
+        return isinstance(self.coder, NumberColumn)
+
+    def numbers(self, series: pd.Series) -> np.ndarray:
+        """float64 `[n]` of a column of numbers or dates, see `numbers_of`."""
+        return numbers_of(series, self.kind, self.unit, self.name, self.zone)
+
+    def filled(
+        self, series: pd.Series, where: np.ndarray, values: np.ndarray
+    ) -> pd.Series:
+        """A copy with decoded `values [m]` at the m positions `where`.
+
+        Raises:
+          ValueError: the type of `series` cannot hold them; names the column.
+        """
+        objects = self.objects
+        if self.numeric and not objects:  # an older model does not tell
+            objects = objects_of(series)
+        try:
+            return fill(series, where, values, objects, self.zone)
+        except (TypeError, ValueError, AttributeError) as error:
+            if repr(self.name) in str(error):
+                raise
+            raise ValueError(
+                f"column {self.name!r} is of type {series.dtype}, which cannot hold "
+                f"what fit saw in it ({error})"
+            ) from error
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for `from_json`.
+
+        Raises:
+          TypeError: a category cannot be written; names the column.
+        """
+        plain = ("position", "kind", "unit", "objects")
+        fields = {name: getattr(self, name) for name in plain}
+        fields["zone"] = None if self.zone is None else str(self.zone)
+        try:
+            fields["name"] = json_cells.to_json(self.name)
+            fields["coder"] = self.coder.to_json()
+        except TypeError as error:
+            raise TypeError(f"column {self.name!r}: {error}") from error
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Column":
+        """What `to_json` wrote."""
+        coder = _CODERS[fields["coder"]["kind"]].from_json(fields["coder"])
+        name = json_cells.from_json(fields["name"])
+        zone = fields.get("zone") and pd.DatetimeTZDtype("us", fields["zone"]).tz
+        return cls(**fields | {"name": name, "coder": coder, "zone": zone})

@@ -1,0 +1,73 @@
+"""The network of a table, from its codec and settings, and back to the settings."""
+
+from typing import Any
+
+import numpy as np
+
+from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
+from ambient_jax.networks.ensemble import Ensemble, OutOfFoldEnsemble
+from ambient_jax.networks.factors import Factors
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.types import Denoiser
+
+TableNetwork = ColumnNetwork | Ensemble
+
+SETTINGS = ("mixer", "width", "depth", "embed")
+
+
+def network_of(
+    codec: TableCodec, factors: Factors | None, members: int, **settings: Any
+) -> TableNetwork:
+    """`members` networks with `settings`, or one by itself.
+
+    The arrays of an ensemble's `factors` have a leading axis of `members`.
+    """
+    tables = tables_of(codec)
+    if members == 1:
+        return ColumnNetwork(tables=tables, factors=factors, **settings)
+    own = {} if factors is None else {"factors": factors}
+    member = ColumnNetwork(tables=tables, **settings)
+    return Ensemble(member=member, size=members, own=own)
+
+
+def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
+    """What `network_of` takes beside a codec: `members` with the settings; factors."""
+    if isinstance(network, Ensemble):
+        member, members = network.member, network.size
+        factors = network.own.get("factors")
+    else:
+        member, members, factors = network, 1, network.factors
+    settings = {name: getattr(member, name) for name in SETTINGS}
+    return settings | {"members": members}, factors
+
+
+def out_of_fold(
+    network: Denoiser, context: np.ndarray, excluded_rows: np.ndarray
+) -> tuple[Denoiser, np.ndarray]:
+    """What judges rows that were `excluded_rows [N, K]`, and their context `[N, F]` for it.
+
+    The members that have not learned from a row answer it; one network has seen none.
+    """
+    if isinstance(network, Ensemble):
+        return OutOfFoldEnsemble(ensemble=network), OutOfFoldEnsemble.beside(
+            context, excluded_rows
+        )
+    return network, context
+
+
+def tables_of(codec: TableCodec) -> ColumnTables:
+    """The constants of the network, `[L, V]`."""
+    shape = (codec.length, codec.num_values)
+    log_share = np.full(shape, NEVER)
+    rank, score = np.zeros(shape), np.zeros((*shape, 2))
+    for i, column in enumerate(codec.columns):
+        coder = column.coder
+        k = coder.size
+        log_share[i, :k] = np.log(coder.share)
+        if isinstance(coder, NumberColumn):
+            rank[i, :k] = np.cumsum(coder.share) - coder.share / 2
+            score[i, :k] = coder.context(coder.mean)
+        else:
+            rank[i] = np.nan
+    return ColumnTables(log_share=log_share, rank=rank, score=score)

@@ -1,0 +1,235 @@
+"""The outer loop: rounds of E-step, M-step and evaluation, resumable between units."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import Mesh
+
+from ambient_jax import keys
+from ambient_jax import mesh as meshes
+from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.diffusion.masked.objective import Batch, Objective
+from ambient_jax.errors import TrainingDiverged, UserError
+from ambient_jax.training.estep import Completer, EStep
+from ambient_jax.training.hooks import Hooks
+from ambient_jax.training.progress import Position, Progress
+from ambient_jax.training.state import init_state, zero_sums
+from ambient_jax.training.train_step import compile_train_step
+from ambient_jax.types import Denoiser, Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and in what portions to train.
+
+    Attributes:
+      rounds: E-step / M-step pairs, those of the warm start included.
+      steps_per_round: train steps of one M-step.
+      batch_size: rows per train step.
+      estep_batch_size: rows per call of the E-step.
+      ema_decay: of the moving average, in [0, 1); 0 makes it equal the parameters.
+      log_every: steps between two reads of the metrics.
+      seed: root of all randomness of the run.
+    """
+
+    rounds: int
+    steps_per_round: int
+    batch_size: int
+    estep_batch_size: int
+    ema_decay: float = 0.999
+    log_every: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "steps_per_round", "log_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; everything is saved."""
+
+
+class Trainer:
+    """The compiled functions of one run, and the loop over its rounds."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        data: IncompleteData,
+        objective: Objective,
+        estep: EStep,
+        plan: Plan,
+        optimizer: optax.GradientTransformation,
+        mesh: Mesh,
+    ):
+        meshes.check_batch_size(mesh, plan.batch_size)
+        if (estep.first_round or 0) >= plan.rounds:
+            raise UserError(
+                f"the first E-step would come in round {estep.first_round} of "
+                f"0..{plan.rounds - 1}, that is never; lower first_round or raise "
+                "rounds (first_round None trains without EM)"
+            )
+        self.denoiser, self.data, self.plan, self.mesh = denoiser, data, plan, mesh
+        self.estep = estep
+        self._optimizer = optimizer
+        self._key = jax.device_put(
+            keys.derive(plan.seed, keys.Purpose.TRAIN_STEP), meshes.replicated(mesh)
+        )
+        self._step = compile_train_step(
+            mesh, denoiser=denoiser, objective=objective, optimizer=optimizer,
+            ema_decay=plan.ema_decay,
+        )  # fmt: skip
+        self._completer = Completer(
+            denoiser, data, estep, mesh, plan.estep_batch_size, plan.seed
+        )
+
+    def start(self) -> Progress:
+        """Round 0: fresh parameters; the completions are the incomplete rows."""
+        key = keys.derive(self.plan.seed, keys.Purpose.INIT)
+        state = init_state(self.denoiser, self._optimizer, key)
+        return Progress(
+            state=jax.device_put(state, meshes.replicated(self.mesh)),
+            completions=self.data.tokens.copy(),
+            position=Position(),
+        )
+
+    def run(self, progress: Progress, hooks: Hooks) -> Progress:
+        """Runs from where `progress` stands to the end of the last round.
+
+        Raises:
+          Interrupted: when `hooks.interrupted()`; the progress was saved before.
+          TrainingDiverged: at the first step whose loss is not finite.
+        """
+        phases: dict[str, Callable[[Progress, Hooks], None]] = {
+            "estep": self._run_estep,
+            "mstep": self._run_mstep,
+            "evaluate": self._run_evaluation,
+        }
+        while progress.position.phase != "done":
+            phases[progress.position.phase](progress, hooks)
+        return progress
+
+    def sampling_params(self, progress: Progress) -> Params:
+        """The parameters that draw and score: the average, unless `use_ema` is off."""
+        state = progress.state
+        return state.ema if self.estep.use_ema else state.params
+
+    def _run_estep(self, progress: Progress, hooks: Hooks) -> None:
+        start = progress.position
+        if self.estep.runs_in(start.round):
+            total = len(self._completer.chosen_rows(start.round))
+            bar = hooks.bar("E-step", start.round, total, start.index)
+            clock = time.perf_counter()
+            for done in self._completer.run(
+                self.sampling_params(progress), progress.completions, start.round,
+                start.index,
+            ):  # fmt: skip
+                bar.update(done)
+                _move(progress, index=done)
+                if done < total:
+                    _stop_if_asked(progress, hooks)
+            bar.close()
+            rate = (total - start.index) / (time.perf_counter() - clock)
+            step = start.round * self.plan.steps_per_round
+            hooks.log(start.round, step, {"estep_items_per_s": rate})
+        _move(progress, phase="mstep", index=0)
+
+    def _run_mstep(self, progress: Progress, hooks: Hooks) -> None:
+        plan, position = self.plan, progress.position
+        bar = hooks.bar("M-step", position.round, plan.steps_per_round, position.index)
+        order = self._batch_order(position.round)
+        window = _Window(plan.batch_size)
+        for index in range(position.index, plan.steps_per_round):
+            batch = self._batch(progress.completions, order[index])
+            with jax.transfer_guard("disallow"):
+                progress.state, _ = self._step(progress.state, batch, self._key)
+            window.steps += 1
+            _move(progress, index=index + 1)
+            figures: dict[str, float] = {}
+            if (index + 1) % plan.log_every == 0 or index + 1 == plan.steps_per_round:
+                figures = window.read(progress)
+                hooks.log(position.round, int(progress.state.step), figures)
+            bar.update(index + 1, figures)
+            if index + 1 < plan.steps_per_round:
+                _stop_if_asked(progress, hooks)
+        bar.close()
+        _move(progress, phase="evaluate", index=0)
+
+    def _run_evaluation(self, progress: Progress, hooks: Hooks) -> None:
+        hooks.evaluate(progress)
+        round_ = progress.position.round + 1
+        phase = "done" if round_ >= self.plan.rounds else "estep"
+        _move(progress, round=round_, phase=phase, index=0)
+        hooks.save(progress)
+        if phase != "done":
+            _stop_if_asked(progress, hooks, saved=True)
+
+    def _batch_order(self, round_: int) -> np.ndarray:
+        """Row numbers [steps, B] of a round: whole passes, each in a new order."""
+        plan, n = self.plan, len(self.data)
+        rng = keys.host_rng(plan.seed, keys.Purpose.BATCH_ORDER, round_)
+        needed = plan.steps_per_round * plan.batch_size
+        passes = [rng.permutation(n) for _ in range(-(-needed // n))]
+        return np.concatenate(passes)[:needed].reshape(-1, plan.batch_size)
+
+    def _batch(self, completions: np.ndarray, where: np.ndarray) -> Batch:
+        beside = (self.data.context, self.data.excluded_rows)
+        rows = Batch(
+            self.data.tokens[where],
+            completions[where],
+            *(None if array is None else array[where] for array in beside),
+        )
+        return meshes.put_rows(self.mesh, rows)
+
+
+@dataclass
+class _Window:
+    """Throughput and means of the metrics since the last read."""
+
+    batch_size: int
+    steps: int = 0
+    clock: float = dataclasses.field(default_factory=time.perf_counter)
+
+    def read(self, progress: Progress) -> dict[str, float]:
+        """Means over the window; empties the sums. Waits for the device."""
+        sums, bad = jax.device_get((progress.state.sums, progress.state.bad_step))
+        _refuse_divergence(progress, int(bad))
+        placed = jax.device_put(zero_sums(), progress.state.step.sharding)
+        progress.state = dataclasses.replace(progress.state, sums=placed)
+        now = time.perf_counter()
+        rate = self.steps * self.batch_size / (now - self.clock)
+        self.steps, self.clock = 0, now
+        count = sums.pop("count")
+        figures = {f"train_{k}" if k == "loss" else k: float(v / count)
+                   for k, v in sums.items()}  # fmt: skip
+        return figures | {"train_items_per_s": rate}
+
+
+def _refuse_divergence(progress: Progress, bad_step: int) -> None:
+    """A state whose loss was not finite is never saved."""
+    if bad_step >= 0:
+        raise TrainingDiverged(progress.position.round, bad_step)
+
+
+def _move(progress: Progress, **changes) -> None:
+    progress.position = dataclasses.replace(progress.position, **changes)
+
+
+def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> None:
+    if hooks.interrupted():
+        if not saved:
+            _refuse_divergence(progress, int(progress.state.bad_step))
+            hooks.save(progress)
+        raise Interrupted
