@@ -11,7 +11,7 @@ from typing import Any
 
 _HOMES = {
     "ambient_jax.api": (
-        "Fit", "build_denoiser", "fit", "impute", "load_data", "sample", "score",
+        "Fit", "build_denoiser", "fit", "load_data",
     ),
     "ambient_jax.data.missingness": ("MAR", "MCAR", "MNAR", "Blocks", "Lines"),
     "ambient_jax.data.tokenizer": ("Levels", "Stochastic", "Threshold"),
@@ -23,8 +23,11 @@ _HOMES = {
     "ambient_jax.tabular.imputer": ("AmbientImputer",),
     "ambient_jax.tabular.pooling": ("pool",),
     "ambient_jax.tabular.fitting.recipe": ("Recipe",),
+    "ambient_jax.assembly.masked": ("MaskedSettings",),
+    "ambient_jax.assembly.settings": ("SMALL", "Settings"),
+    "ambient_jax.diffusion.masked.completer": ("MaskedCompleter",),
+    "ambient_jax.diffusion.masked.objective": ("MaskedObjective",),
     "ambient_jax.training.estep": ("EStep",),
-    "ambient_jax.diffusion.masked.objective": ("Objective",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,16 +1,17 @@
 """The functions of `import ambient_jax as aj`: what `launch.py` does, in a notebook."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
+from ambient_jax.assembly.assemble import assemble
+from ambient_jax.assembly.settings import SMALL, FamilySettings, Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
 from ambient_jax.data.npz import check_arrays
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
-from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Objective
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import UserError
 from ambient_jax.mesh import make_mesh
@@ -18,10 +19,7 @@ from ambient_jax.model import Model
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.bars import TerminalBar
-from ambient_jax.training.estep import EStep, start_and_end
 from ambient_jax.training.hooks import Bar, Quiet
-from ambient_jax.training.optimizer import make_optimizer
-from ambient_jax.training.trainer import Plan, Trainer
 from ambient_jax.types import Denoiser
 
 
@@ -77,84 +75,52 @@ class Fit:
     Attributes:
       rounds, steps_per_round, batch_size: length of the training.
       learning_rate: peak of the schedule.
-      objective: the loss; None: that config's, with `t_min = 1 / L`.
-      sampler: of the model that comes back.
-      estep: the E-step; None: that config's. `EStep(first_round=None)` trains the
-        baseline.
+      em: whether there are E-steps; without them it is the baseline.
+      sampler: of the model that is returned.
+      family: settings of the diffusion family, such as the form of the loss.
       seed: root of all randomness.
     """
 
-    rounds: int = 20
-    steps_per_round: int = 50
-    batch_size: int = 128
-    learning_rate: float = 2e-3
-    objective: Objective | None = None
-    estep: EStep | None = None
-    sampler: Sampler = Sampler(num_reveals=64, corrector_sweeps=16)
-    seed: int = 0
+    rounds: int = SMALL.rounds
+    steps_per_round: int = SMALL.steps_per_round
+    batch_size: int = SMALL.batch_size
+    learning_rate: float = SMALL.learning_rate
+    em: bool = SMALL.em
+    sampler: Sampler = SMALL.sampler
+    family: FamilySettings = SMALL.family
+    seed: int = SMALL.seed
 
-
-def default_objective(length: int, steps_per_round: int) -> Objective:
-    """The loss of `configs/em_consistency.py` for rows of `length` tokens."""
-    return Objective(
-        t_min=1.0 / length,
-        consistency=Consistency(teacher="ema", gap=0.3, rows="natural"),
-        consistency_weight=1.0, consistency_ramp=steps_per_round,
-    )  # fmt: skip
-
-
-def default_estep(rounds: int, missing_share: float) -> EStep:
-    """The E-steps of `configs/em_consistency.py:digits` in a run of so many rounds."""
-    start, final = start_and_end(missing_share)
-    return EStep.over(
-        rounds, start, first=Sampler(num_reveals=40), sampler=Sampler(num_reveals=12),
-        temperature=0.6, final_temperature=final,
-    )  # fmt: skip
+    def settings(self, devices: int) -> Settings:
+        """Returns the settings of the run, whose batch size the devices divide."""
+        batch = max(devices, self.batch_size // devices * devices)
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        fields |= {"batch_size": batch, "estep_batch_size": 2 * batch}
+        return dataclasses.replace(SMALL, **fields)
 
 
 def fit(data: Dataset, denoiser: Denoiser, settings: Fit | None = None) -> Model:
     """Trains on `data.train`, the incomplete rows, and nothing else.
 
-    Shows a progress bar on a terminal. For runs that survive a kill, with figures and a
-    report, use `launch.py`.
+    It shows a progress bar on a terminal. For runs that survive a kill, with figures
+    and a report, use `launch.py`.
+
+    Args:
+      data: from `load_data`.
+      denoiser: from `build_denoiser`, or your own.
+      settings: default `Fit()`.
+
+    Raises:
+      UserError: a setting cannot be used, or the loss is not finite.
     """
-    s, mesh = settings or Fit(), make_mesh()
-    batch = max(mesh.size, s.batch_size // mesh.size * mesh.size)
-    plan = Plan(
-        rounds=s.rounds, steps_per_round=s.steps_per_round, batch_size=batch,
-        estep_batch_size=2 * batch, ema_decay=0.995, seed=s.seed,
-    )  # fmt: skip
-    optimizer = make_optimizer(
-        learning_rate=s.learning_rate, warmup_steps=100,
-        total_steps=s.rounds * s.steps_per_round, weight_decay=0.01, clip_norm=1.0,
-    )  # fmt: skip
-    objective = s.objective or default_objective(
-        data.train.tokens.shape[1], s.steps_per_round
-    )
-    estep = s.estep or default_estep(s.rounds, 1.0 - data.observed_share)
-    trainer = Trainer(denoiser, data.train, objective, estep, plan, optimizer, mesh)
-    progress = trainer.run(trainer.start(), _Bars(s.rounds))
+    mesh, chosen = make_mesh(), settings or Fit()
+    made = chosen.settings(mesh.size)
+    trainer = assemble(denoiser, data.train, made, mesh)
+    progress = trainer.run(trainer.start(), _Bars(made.rounds))
     return Model(
         denoiser=denoiser, params=trainer.sampling_params(progress),
-        shape=data.train.shape, sampler=s.sampler, mesh=mesh, batch_size=2 * batch,
+        shape=data.train.shape, sampler=made.sampler, mesh=mesh,
+        batch_size=made.estep_batch_size,
     )  # fmt: skip
-
-
-def sample(model: Model, num: int, *, seed: int = 0) -> np.ndarray:
-    """See `Model.sample`."""
-    return model.sample(num, seed=seed)
-
-
-def impute(
-    model: Model, rows: np.ndarray, *, num_draws: int = 1, seed: int = 0
-) -> np.ndarray:
-    """See `Model.impute`."""
-    return model.impute(rows, num_draws=num_draws, seed=seed)
-
-
-def score(model: Model, rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """See `Model.score`."""
-    return model.score(rows, seed=seed)
 
 
 class _Bars(Quiet):

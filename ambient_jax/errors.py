@@ -24,7 +24,7 @@ class TrainingDiverged(UserError):
 
     def __init__(self, round_: int, step: int):
         super().__init__(
-            f"the loss is not finite at round {round_}, step {step}; the last good "
-            "checkpoint stays. Lower config.optimizer.learning_rate or "
-            "config.consistency.weight and use a new --workdir"
+            f"the loss is not finite at round {round_}, step {step}; earlier "
+            "checkpoints stay as they are. Lower the learning rate or the weight of "
+            "the consistency loss"
         )

@@ -4,9 +4,10 @@ import enum
 
 import jax
 import numpy as np
+from jaxtyping import Array
 
 from ambient_jax.errors import UserError
-from ambient_jax.types import RootKey
+from ambient_jax.types import RootKey, RowKeys
 
 
 class Purpose(enum.IntEnum):
@@ -38,6 +39,11 @@ def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
     for number in numbers:
         key = jax.random.fold_in(key, number)
     return key
+
+
+def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
+    """Returns one key per row, a function of the root key and the row's index."""
+    return jax.vmap(jax.random.fold_in, (None, 0))(key, row_ids)
 
 
 def host_rng(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:

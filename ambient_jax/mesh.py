@@ -17,6 +17,11 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
     )
 
 
+def make_table_mesh() -> Mesh:
+    """The mesh for tables: one device on a CPU, whose devices share its cores."""
+    return make_mesh(1 if jax.default_backend() == "cpu" else None)
+
+
 def rows(mesh: Mesh) -> NamedSharding:
     """Sharding of an array whose first axis is rows."""
     return NamedSharding(mesh, PartitionSpec("data"))

@@ -9,6 +9,11 @@ study on two cores), `binarized_mnist`, or the path of an `.npz`.
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from ambient_jax.assembly.masked import MaskedSettings
+from ambient_jax.assembly.settings import SMALL, Settings
+
+DEFAULT, MASKED = Settings(), MaskedSettings()
+
 
 def get_config(data: str = "mnist") -> ConfigDict:
     """The baseline's settings; sizes by data set."""
@@ -69,22 +74,27 @@ def _objective() -> ConfigDict:
     c = ConfigDict()
     c.schedule = "linear"  # linear, cosine, polynomial
     c.power = 2.0  # of the polynomial schedule
-    c.imputed_weight = 0.1  # weight of an imputed target against 1 for observed ones
-    c.natural_share = 0.5  # share of a batch that keeps its natural sparse contexts
+    c.imputed_weight = (
+        MASKED.imputed_weight
+    )  # weight of an imputed target against 1 for observed ones
+    c.natural_share = (
+        MASKED.natural_share
+    )  # share of a batch that keeps its natural sparse contexts
     return c
 
 
 def _consistency() -> ConfigDict:
-    c = ConfigDict()
-    c.weight = 0.0  # lambda; 0 leaves the loss out
-    c.form = "kl"  # kl (one draw of the cleaner side), martingale (two draws)
-    c.stop = "cleaner"  # side without gradient: cleaner (published), noisier, none
-    c.target = "soft"  # teacher of the kl form: soft, argmax (forcing pixels), sample
-    c.teacher = "online"  # of the kl form: online (published), ema (averaged)
-    c.rows = "all"  # all, natural (rows whose imputations are hidden, see objective)
-    c.gap = 0.1  # distance of the two sides in t, in (0, 1]
+    c, form = ConfigDict(), MASKED.consistency
+    c.weight = 0.0  # lambda; 0 omits the loss
+    c.form = form.form  # kl (one draw of the cleaner side), martingale (two draws)
+    c.stop = form.stop  # side without gradient: cleaner (published), noisier, none
+    c.target = form.target  # teacher of kl: soft, argmax (forcing pixels), sample
+    c.teacher = form.teacher  # of the kl form: online (published), ema (averaged)
+    c.rows = form.rows  # all, natural (rows whose imputations are masked)
+    c.gap = form.gap  # distance of the two sides in t, in (0, 1]
     c.start = placeholder(float)  # share of the run before it; unset: the first E-step
-    c.ramp_rounds = 1  # rounds over which its weight grows to full
+    c.start = MASKED.consistency_start
+    c.ramp_rounds = MASKED.consistency_ramp_rounds  # rounds until the weight is full
     return c
 
 
@@ -92,44 +102,44 @@ def _em() -> ConfigDict:
     c = ConfigDict()
     c.on = False  # whether there are E-steps
     c.start = placeholder(float)  # share of the run before them; unset: by the data
-    c.fraction = 0.3  # share of a row's missing cells redrawn per E-step; 1: fresh
-    c.rows = 1.0  # share of the rows refreshed per E-step
-    c.reveals = 16  # reveals of a refresh
-    c.corrector_sweeps = 0  # sweeps after a refresh
-    c.corrector_fraction = 0.1  # share of the missing cells redrawn per sweep
-    c.first_reveals = 128  # reveals of the first E-step, which draws all afresh
-    c.use_ema = True  # draw and score with the averaged parameters
-    c.temperature = 1.0  # of the first E-step's draws; below 1 they are surer
+    c.fraction = MASKED.fraction  # share of a row's missing cells redrawn; 1: fresh
+    c.row_share = DEFAULT.row_share  # share of the rows drawn per later E-step
+    c.reveals = MASKED.refresh_sampler.num_reveals  # of a later E-step
+    c.corrector_sweeps = MASKED.refresh_sampler.corrector_sweeps  # after its reveals
+    c.corrector_fraction = MASKED.refresh_sampler.corrector_fraction  # per sweep
+    c.initial_reveals = MASKED.initial_sampler.num_reveals  # of the first E-step
+    c.use_ema = DEFAULT.use_ema  # draw and score with the averaged parameters
+    c.temperature = MASKED.temperature  # of the first draws; below 1 they are surer
     c.final_temperature = placeholder(float)  # of the last draws'; unset: by the data
     return c
 
 
 def _optimizer() -> ConfigDict:
     c = ConfigDict()
-    c.name = "adamw"  # adamw, or muon (of the kernels; adamw of the rest)
-    c.learning_rate = 1e-3  # peak; warm-up, then cosine
-    c.warmup_steps = 200  # steps over which the learning rate rises to its peak
-    c.weight_decay = 0.01  # share of a weight taken off per step, times the rate
-    c.clip_norm = 1.0  # of the whole gradient
-    c.ema_decay = 0.999  # of the averaged parameters; 0: no average
+    c.name = DEFAULT.optimizer  # adamw, or muon (of the kernels; adamw of the rest)
+    c.learning_rate = DEFAULT.learning_rate  # peak; warm-up, then cosine
+    c.warmup_steps = DEFAULT.warmup_steps  # steps until the learning rate peaks
+    c.weight_decay = DEFAULT.weight_decay  # share of a weight per step, times the rate
+    c.clip_norm = DEFAULT.clip_norm  # of the whole gradient
+    c.ema_decay = DEFAULT.ema_decay  # of the averaged parameters; 0: no average
     return c
 
 
 def _train() -> ConfigDict:
     c = ConfigDict()
-    c.rounds = 60  # E-step / M-step pairs, the warm start included
-    c.steps_per_round = 469  # steps of one M-step
-    c.batch_size = 128  # rows of one train step, over all devices
-    c.estep_batch_size = 512  # rows per call of E-step, sampling and evaluation
-    c.log_every = 50  # steps between two lines of metrics.csv
+    c.rounds = DEFAULT.rounds  # E-step / M-step pairs, rounds before EM included
+    c.steps_per_round = DEFAULT.steps_per_round  # steps of one M-step
+    c.batch_size = DEFAULT.batch_size  # rows of one train step, over all devices
+    c.estep_batch_size = DEFAULT.estep_batch_size  # rows per call outside of training
+    c.log_every = DEFAULT.log_every  # steps between two lines of metrics.csv
     return c
 
 
 def _sampler() -> ConfigDict:
-    c = ConfigDict()
-    c.reveals = 64  # of samples and test completions
-    c.corrector_sweeps = 16  # sweeps after the last reveal
-    c.corrector_fraction = 0.1  # share of the drawn cells redrawn per sweep
+    c, sampler = ConfigDict(), DEFAULT.sampler
+    c.reveals = sampler.num_reveals  # of samples and test completions
+    c.corrector_sweeps = sampler.corrector_sweeps  # sweeps after the last reveal
+    c.corrector_fraction = sampler.corrector_fraction  # share redrawn per sweep
     return c
 
 
@@ -138,7 +148,7 @@ def _eval() -> ConfigDict:
     c.every_rounds = 1  # rounds between the cheap evaluations
     c.round_rows = 500  # test rows of a cheap evaluation; four times valid ones
     c.checkpoint = "best"  # of the final figures: best (by valid_nll_nats) or last
-    c.draws = 2  # repeats of the 10 noise levels per test row at the end
+    c.num_draws = 2  # repeats of the 10 noise levels per test row at the end
     c.num_exact = 32  # test rows of the exact chain rule
     c.num_samples = 1000  # generated rows for sample_fid
     return c
@@ -147,23 +157,33 @@ def _eval() -> ConfigDict:
 def _by_data_set(config: ConfigDict) -> None:
     """Sizes that fit the data; anything else keeps the full-size MNIST settings."""
     if config.data.source == "digits":
+        _small(config)
         config.data.missingness.rate = 0.6  # leaves 26 of 64 pixels
-        config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
-        config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
-        config.train.update(rounds=20, steps_per_round=50, estep_batch_size=256)
-        config.em.update(reveals=12, first_reveals=40)
         config.eval.update(
-            every_rounds=2, round_rows=200, draws=4, num_exact=64, num_samples=400
+            every_rounds=2, round_rows=200, num_draws=4, num_exact=64, num_samples=400
         )
     elif config.data.source == "mnist14":
+        _small(config)
         config.data.update(source="mnist", side=14, num_train=10_000, num_test=2_000)
-        config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
-        config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
         config.train.update(rounds=24, steps_per_round=70, estep_batch_size=250)
-        config.em.update(reveals=6, first_reveals=24)
+        config.em.update(reveals=6, initial_reveals=24)
         config.eval.update(every_rounds=4, round_rows=400, num_exact=64)
     elif config.data.source.endswith(".npz"):
-        config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2, width=64)
-        config.optimizer.update(learning_rate=2e-3, warmup_steps=100, ema_decay=0.995)
-        config.train.update(rounds=20, steps_per_round=100, estep_batch_size=256)
-        config.em.update(reveals=8, first_reveals=32)
+        _small(config)
+        config.network.update(width=64)
+        config.train.update(steps_per_round=100)
+        config.em.update(reveals=8, initial_reveals=32)
+
+
+def _small(config: ConfigDict) -> None:
+    """The sizes of `assembly.settings.SMALL`, and a network to match."""
+    family = SMALL.family
+    config.network.update(widths=(32, 64), blocks=1, bottom_blocks=2)
+    for section in (config.optimizer, config.train):
+        for name in section:
+            if name != "name":
+                section[name] = getattr(SMALL, name)
+    config.em.update(
+        reveals=family.refresh_sampler.num_reveals,
+        initial_reveals=family.initial_sampler.num_reveals,
+    )

@@ -20,7 +20,5 @@ from configs import em_only
 def get_config(data: str = "mnist") -> ConfigDict:
     config = em_only.get_config(data)
     config.name = "em_consistency"
-    config.consistency.update(
-        weight=1.0, teacher="ema", gap=0.3, rows="natural", start=0.0
-    )
+    config.consistency.weight = 1.0  # the form's own settings: assembly/masked.py
     return config

@@ -15,6 +15,6 @@ def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "em_only"
     # Before the first E-step this is the baseline. Then draws are cold, later warmer;
-    # when it comes and how warm they get: `estep.start_and_end`, by the missing share.
-    config.em.update(on=True, temperature=0.6)
+    # `assembly/masked.py` has the temperatures, and when EM starts.
+    config.em.on = True
     return config

@@ -13,10 +13,10 @@ class IncompleteData:
       tokens: `[N, L]` unsigned integers, 0..V-1, and MASK = V where unknown.
       shape: of one row, (H, W) or (L,).
       num_values: V.
-      context: `[N, F]` float32, what a network is told of the observed tokens beside
-        their values (see `Denoiser.apply`); None where tokens say it all.
-      excluded_rows: `[N, K]` bool, which members of an `Ensemble` must not learn from which
-        rows; None: all learn from all.
+      context: `[N, F]` float32, extra features of the observed tokens (see
+        `Denoiser.apply`); None: there are none.
+      excluded_rows: `[N, K]` bool, rows that member k of an `Ensemble` does not train
+        on; None: all members train on all rows.
     """
 
     tokens: np.ndarray
@@ -47,6 +47,16 @@ class IncompleteData:
     def mask(self) -> int:
         """The MASK symbol."""
         return self.num_values
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The tokens, as `family.TrainingData` names them."""
+        return self.tokens
+
+    @property
+    def missing_share(self) -> float:
+        """Share of the cells that is missing, in [0, 1]."""
+        return 1.0 - float((self.tokens < self.num_values).mean())
 
     @property
     def observed(self) -> np.ndarray:

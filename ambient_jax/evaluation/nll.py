@@ -19,10 +19,10 @@ class Nll:
       name: e.g. `test_nll_nats`.
       x: `[N, L]` rows, known wherever scored.
       scored: `[N, L]` bool. All True: generation; the hidden cells: imputation.
-      draws: repeats of the ten noise levels.
+      num_draws: repeats of the ten noise levels.
       by_t: also yield `test_nll_by_t/0.05` and `test_nll_by_t_se/0.05` ... under this
         name.
-      keep: where to put the nats of each row `[N]` under `name`, for comparisons of
+      nats_per_row: gets the nats of each row `[N]` under `name`, for comparisons of
         runs row by row; NaN for a row with nothing to score.
     """
 
@@ -30,9 +30,9 @@ class Nll:
     name: str
     x: np.ndarray
     scored: np.ndarray
-    draws: int = 1
+    num_draws: int = 1
     by_t: str | None = None
-    keep: dict[str, np.ndarray] | None = None
+    nats_per_row: dict[str, np.ndarray] | None = None
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         some = self.scored.any(axis=1)  # a row with nothing to score says nothing
@@ -42,14 +42,14 @@ class Nll:
         levels = np.mean(
             [
                 self.functions.elbo(params, jax.random.fold_in(key, d), x, scored)
-                for d in range(self.draws)
+                for d in range(self.num_draws)
             ],
             axis=0,
         )
         of_rows = levels.mean(axis=1)
-        if self.keep is not None:
-            self.keep[self.name] = np.full(len(self.x), np.nan)
-            self.keep[self.name][some] = of_rows
+        if self.nats_per_row is not None:
+            self.nats_per_row[self.name] = np.full(len(self.x), np.nan)
+            self.nats_per_row[self.name][some] = of_rows
         yield from estimate.mean(self.name, of_rows)
         if self.by_t:
             for k, nats in enumerate(levels.T):
@@ -74,7 +74,7 @@ class ExactNll:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyGap:
-    """`consistency_gap`: see `functions.consistency_defect`."""
+    """`consistency_gap`, the mean of `RowFunctions.defect` over rows."""
 
     functions: RowFunctions
     x: np.ndarray

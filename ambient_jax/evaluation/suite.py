@@ -1,167 +1,88 @@
-"""All figures of a run: the cheap ones along the way, the full set at its end."""
+"""Runs the evaluators of a run: cheap ones during training, all of them at its end."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
 
-from ambient_jax.data.dataset import Dataset
 from ambient_jax.evaluation.estimate import Figures
-from ambient_jax.evaluation.imputation import Imputation
-from ambient_jax.evaluation.nll import ConsistencyGap, ExactNll, Nll
-from ambient_jax.evaluation.samples import Samples
-from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.types import Params, RootKey
 
-VALID = 4
-"""Validation rows of a cheap evaluation, in multiples of `round_rows`."""
-
 Evaluator = Callable[[Params, RootKey], Figures]
+"""Yields `(name, value)` for parameters and a key."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Suite:
-    """Builds and runs the evaluators that apply to a data set.
-
-    Attributes:
-      round_rows: rows of each cheap figure; `valid_nll_nats`, which chooses the best
-        checkpoint, takes `VALID` times as many.
-      draws: repeats of the noise levels in the final likelihoods.
-      num_exact: test rows of the exact chain rule; 0 leaves it out.
-      num_samples: generated rows for the Frechet distance; 0 leaves it out.
-      cache: file for the trained classifier.
-    """
-
-    functions: RowFunctions
-    dataset: Dataset
-    round_rows: int
-    draws: int
-    num_exact: int
-    num_samples: int
-    cache: Path
+@runtime_checkable
+class Evaluators(Protocol):
+    """The evaluators of a diffusion family on one data set."""
 
     @property
     def skipped_figures(self) -> list[str]:
         """One line per group of figures that the data do not allow."""
-        held_out, lines = self.dataset.held_out, []
-        if held_out is None:
-            lines.append("test_*: there are no test rows (x_test)")
-        elif not held_out.complete:
-            lines.append(
-                "test_nll_*, test_imputation_*: the test rows have holes, so the truth "
-                "behind them is not known; give a complete x_test"
-            )
-        why = self._why_no_samples
-        if why:
-            lines.append(
-                "sample_fid, sample_class_entropy, imputed_classifier_accuracy: they "
-                f"need {why}"
-            )
-        return lines
+        ...
+
+    def cheap(self, completions: np.ndarray) -> list[Evaluator]:
+        """Evaluators of a point of a curve."""
+        ...
+
+    def full(
+        self, completions: np.ndarray, nats_per_row: dict[str, np.ndarray] | None
+    ) -> list[Evaluator]:
+        """Evaluators of every figure that applies.
+
+        Args:
+          completions: `[N, ...]` of the training rows.
+          nats_per_row: filled by the name of the figure, where a figure is a mean over
+            rows; None: not needed.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """Runs evaluators, each with a key of its own.
+
+    Attributes:
+      evaluators: those of the family and the data set.
+    """
+
+    evaluators: Evaluators
 
     @property
-    def _why_no_samples(self) -> str | None:
-        """What a judgement of samples and completions lacks."""
-        held_out = self.dataset.held_out
-        if held_out is None or held_out.labels is None or not held_out.complete:
-            return "labels and complete training rows to train a classifier on"
-        if self.num_samples < 2:
-            return f"two samples or more, not {self.num_samples} (eval.num_samples)"
-        rows = min(len(held_out.test), len(held_out.labels.reference))
-        return None if rows > 1 else "two test rows and two training rows"
+    def skipped_figures(self) -> list[str]:
+        """One line per group of figures that the data do not allow."""
+        return self.evaluators.skipped_figures
 
     def cheap(
         self, params: Params, completions: np.ndarray, key: RootKey
     ) -> dict[str, float]:
-        """Figures for a point of a curve. No sampling."""
-        rows, figures = slice(self.round_rows), {}
-        for number, evaluator in enumerate(
-            self._likelihoods(rows, completions, draws=1)
-        ):
-            figures |= evaluator(params, jax.random.fold_in(key, number))
-        return figures
+        """Returns the figures of a point of a curve, by name."""
+        return self._run(params, self.evaluators.cheap(completions), key)
 
     def full(
         self, params: Params, completions: np.ndarray, key: RootKey,
-        keep: dict[str, np.ndarray] | None = None,
+        nats_per_row: dict[str, np.ndarray] | None = None,
         watch: Callable[[list[Evaluator]], Iterable[Evaluator]] = iter,
     ) -> dict[str, float]:  # fmt: skip
-        """Every figure that applies, on all rows.
+        """Returns every figure that applies, by name.
 
         Args:
-          keep: where the nats of each row go, by the name of the figure.
-          watch: hands the evaluators on one by one, e.g. behind a progress bar.
+          params: parameters that are evaluated.
+          completions: `[N, ...]` of the training rows.
+          key: of the evaluation.
+          nats_per_row: see `Evaluators.full`.
+          watch: passes the evaluators on one by one, e.g. behind a progress bar.
         """
-        evaluators = self._likelihoods(slice(None), completions, self.draws, keep)
-        held_out = self.dataset.held_out
-        if held_out is not None and held_out.complete:
-            evaluators.append(
-                Nll(
-                    functions=self.functions, name="test_imputation_nll_nats",
-                    x=held_out.test, scored=~held_out.test_observed, draws=self.draws,
-                    keep=keep,
-                )
-            )  # fmt: skip
-            if self.num_exact:
-                evaluators.append(
-                    ExactNll(
-                        functions=self.functions.for_few(self.num_exact),
-                        name="test_nll_exact_nats",
-                        x=held_out.test[: self.num_exact],
-                    )
-                )  # fmt: skip
-        if self._samples is not None:
-            evaluators.append(self._samples)
+        evaluators = self.evaluators.full(completions, nats_per_row)
+        return self._run(params, watch(evaluators), key)
+
+    @staticmethod
+    def _run(
+        params: Params, evaluators: Iterable[Evaluator], key: RootKey
+    ) -> dict[str, float]:
         figures: dict[str, float] = {}
-        for number, evaluator in enumerate(watch(evaluators)):
-            figures |= evaluator(params, jax.random.fold_in(key, number))
+        for index, evaluator in enumerate(evaluators):
+            figures |= evaluator(params, jax.random.fold_in(key, index))
         return figures
-
-    def _likelihoods(
-        self, rows: slice, completions: np.ndarray, draws: int,
-        keep: dict[str, np.ndarray] | None = None,
-    ) -> list[Evaluator]:  # fmt: skip
-        functions, held_out = self.functions, self.dataset.held_out
-        valid, few = self.dataset.valid, slice(rows.stop and VALID * rows.stop)
-        found: list[Evaluator] = [
-            Nll(
-                functions=functions, name="valid_nll_nats", x=valid.tokens[few],
-                scored=valid.observed[few], draws=max(draws, 2),
-            )
-        ]  # fmt: skip
-        gap_rows = valid.tokens
-        if held_out is not None and held_out.complete:
-            gap_rows, test = held_out.test, held_out.test[rows]
-            found.append(
-                Nll(
-                    functions=functions, name="test_nll_nats", x=test,
-                    scored=np.ones(test.shape, bool), draws=draws, by_t="test_nll_by_t",
-                    keep=keep,
-                )
-            )  # fmt: skip
-            found.append(Imputation(functions=functions, held_out=held_out))
-        found.append(ConsistencyGap(functions=functions, x=gap_rows[rows][:1000]))
-        if (completions < self.dataset.train.mask).all():
-            own = completions[: min(self.round_rows, 1000)]
-            found.append(
-                Nll(
-                    functions=functions, name="completion_nll_nats", x=own,
-                    scored=np.ones(own.shape, bool), draws=draws,
-                )
-            )  # fmt: skip
-        return found
-
-    @cached_property
-    def _samples(self) -> Samples | None:
-        """Judge of samples and completions, None where something lacks for it."""
-        held_out = self.dataset.held_out
-        if self._why_no_samples or held_out is None or held_out.labels is None:
-            return None
-        return Samples(
-            functions=self.functions, held_out=held_out, labels=held_out.labels,
-            shape=self.dataset.train.shape, num_samples=self.num_samples,
-            cache=self.cache,
-        )  # fmt: skip

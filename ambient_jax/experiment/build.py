@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args
 
-import optax
-
+from ambient_jax.assembly.assemble import build_optimizer
+from ambient_jax.assembly.masked import MaskedSettings
+from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MECHANISMS
@@ -23,17 +24,14 @@ from ambient_jax.diffusion.masked.consistency import (
     Target,
     Teacher,
 )
-from ambient_jax.diffusion.masked.objective import Objective
 from ambient_jax.diffusion.masked.sampling import Sampler
-from ambient_jax.diffusion.masked.schedules import SCHEDULES, Schedule
+from ambient_jax.diffusion.masked.schedules import SCHEDULES
 from ambient_jax.errors import UserError, nearest
 from ambient_jax.experiment.config import Config
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training.estep import EStep, round_at, start_and_end
-from ambient_jax.training.optimizer import KINDS, make_optimizer
-from ambient_jax.training.trainer import Plan
+from ambient_jax.training.optimizer import KINDS
 from ambient_jax.types import Denoiser
 
 T = TypeVar("T")
@@ -79,116 +77,79 @@ def denoiser(config: Config, shape: tuple[int, ...], num_values: int) -> Denoise
     return construct("network", choose("network.name", makers, name))
 
 
-def schedule(config: Config) -> Schedule:
-    """The noise schedule of `config.objective`."""
-    c = config.objective
-    kind = choose("objective.schedule", SCHEDULES, c.schedule)
-    return construct("objective", kind, **_accepted(kind, power=c.power))
+def settings(config: Config) -> Settings:
+    """The training settings of a config; see `assembly/`."""
+    c, e, o = config.train, config.em, config.optimizer
+    family = _family(config)
+    choose("optimizer.name", KINDS, o.name)
+    made = construct(
+        "em", Settings,
+        rounds=c.rounds, steps_per_round=c.steps_per_round, batch_size=c.batch_size,
+        estep_batch_size=c.estep_batch_size, log_every=c.log_every, seed=config.seed,
+        optimizer=o.name, learning_rate=o.learning_rate, warmup_steps=o.warmup_steps,
+        weight_decay=o.weight_decay, clip_norm=o.clip_norm, ema_decay=o.ema_decay,
+        em=e.on, em_start=e.start, row_share=e.row_share, use_ema=e.use_ema,
+        sampler=_sampler("sampler", config.sampler), family=family,
+    )  # fmt: skip
+    construct("train", lambda: made.plan)
+    construct("em", made.estep, missing_share=0.5)
+    construct("objective", family.objective, plan=made.plan, start_round=None)
+    construct("optimizer", build_optimizer, settings=made)
+    return made
 
 
-def objective(config: Config, length: int, first_round: int | None) -> Objective:
-    """The training loss; `length` is L, `first_round` that of the first E-step."""
-    c, hard, steps = config.objective, config.consistency, config.train.steps_per_round
-    start = first_round
-    if hard.start is not None:
-        start = round_at(_share("consistency.start", hard.start), config.train.rounds)
+def _family(config: Config) -> MaskedSettings:
+    c, hard, e = config.objective, config.consistency, config.em
     for name, options in (
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
     ):  # fmt: skip
         chosen = getattr(hard, name)
         choose(f"consistency.{name}", dict.fromkeys(get_args(options)), chosen)
-    form = construct(
+    consistency = construct(
         "consistency", Consistency,
         form=hard.form, stop=hard.stop, target=hard.target, teacher=hard.teacher,
         gap=hard.gap, rows=hard.rows,
     )  # fmt: skip
+    kind = choose("objective.schedule", SCHEDULES, c.schedule)
     return construct(
-        "objective", Objective,
-        schedule=schedule(config),
-        imputed_weight=c.imputed_weight,
-        natural_share=c.natural_share,
-        consistency=form if hard.weight else None,
-        consistency_weight=hard.weight,
-        consistency_start=(start or 0) * steps,
-        consistency_ramp=hard.ramp_rounds * steps,
-        t_min=1.0 / length,
+        "consistency", MaskedSettings,
+        schedule=construct("objective", kind, **_accepted(kind, power=c.power)),
+        imputed_weight=c.imputed_weight, natural_share=c.natural_share,
+        consistency=consistency, consistency_weight=hard.weight,
+        consistency_start=hard.start, consistency_ramp_rounds=hard.ramp_rounds,
+        initial_sampler=construct("em", Sampler, num_reveals=e.initial_reveals),
+        refresh_sampler=_sampler("em", e),
+        fraction=e.fraction, temperature=e.temperature,
+        final_temperature=e.final_temperature,
     )  # fmt: skip
 
 
-def estep(config: Config, missing_share: float) -> EStep:
-    """The E-step of `config.em`; `missing_share` is that of the training cells."""
-    c = config.em
-    start, final = start_and_end(missing_share)
-    if not c.on:
-        start = None
-    elif c.start is not None:
-        start = _share("em.start", c.start)
-    refresh = construct(
-        "em", Sampler,
-        num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
-        corrector_fraction=c.corrector_fraction,
-    )  # fmt: skip
+def _sampler(section: str, c: Config) -> Sampler:
+    """The sampler of a section with the fields of one."""
     return construct(
-        "em", EStep.over,
-        rounds=config.train.rounds, start=start, first=construct(
-            "em", Sampler, num_reveals=c.first_reveals
-        ),
-        fraction=c.fraction, rows=c.rows, sampler=refresh, use_ema=c.use_ema,
-        temperature=c.temperature,
-        final_temperature=final if c.final_temperature is None else c.final_temperature,
-    )  # fmt: skip
-
-
-def plan(config: Config) -> Plan:
-    """Rounds, steps and batch sizes."""
-    c = config.train
-    return construct(
-        "train", Plan,
-        rounds=c.rounds, steps_per_round=c.steps_per_round, batch_size=c.batch_size,
-        estep_batch_size=c.estep_batch_size, log_every=c.log_every,
-        ema_decay=config.optimizer.ema_decay, seed=config.seed,
-    )  # fmt: skip
-
-
-def optimizer(config: Config) -> optax.GradientTransformation:
-    """The optimizer and its learning rate over the whole run."""
-    c = config.optimizer
-    return construct(
-        "optimizer", make_optimizer, kind=choose("optimizer.name", KINDS, c.name),
-        learning_rate=c.learning_rate, warmup_steps=c.warmup_steps,
-        total_steps=config.train.rounds * config.train.steps_per_round,
-        weight_decay=c.weight_decay, clip_norm=c.clip_norm,
-    )  # fmt: skip
-
-
-def sampler(config: Config) -> Sampler:
-    """The sampler of samples and test completions."""
-    c = config.sampler
-    return construct(
-        "sampler", Sampler,
+        section, Sampler,
         num_reveals=c.reveals, corrector_sweeps=c.corrector_sweeps,
         corrector_fraction=c.corrector_fraction,
     )  # fmt: skip
 
 
 def check_numbers(config: Config) -> None:
-    """Refuses values below their least, where no object that names the field does,
-    and numbers that are not finite."""
+    """Refuses numbers that are not finite or below the minimum of their field."""
     for field, value in flatten(config.to_dict()).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"config.{field} must be a finite number, got {value}")
-    for field, least in LEAST.items():
+    for field, minimum in MINIMUM.items():
         section, name = field.split(".")
         value = getattr(getattr(config, section), name)
-        if value < least:
-            raise UserError(f"config.{field} must be at least {least}, got {value}")
+        if value < minimum:
+            raise UserError(f"config.{field} must be at least {minimum}, got {value}")
 
 
-LEAST = {
-    "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.draws": 1,
+MINIMUM = {
+    "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
     "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
-    "em.reveals": 1, "em.first_reveals": 1, "em.corrector_sweeps": 0,
+    "em.reveals": 1, "em.initial_reveals": 1, "em.corrector_sweeps": 0,
     "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
 }  # fmt: skip
 
@@ -206,13 +167,6 @@ def construct(section: str, maker: Callable[..., T], **fields: Any) -> T:
         return maker(**fields)
     except (ValueError, TypeError) as error:
         raise UserError(f"config.{section}: {error}") from error
-
-
-def _share(field: str, value: float) -> float:
-    """`value`, a share of the run that leaves some of it."""
-    if not 0 <= value < 1:
-        raise UserError(f"config.{field} must lie in [0, 1), got {value}")
-    return value
 
 
 def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:

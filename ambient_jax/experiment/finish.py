@@ -31,7 +31,7 @@ def finish(
     key = keys.derive(seed, keys.Purpose.EVALUATION, 1)
     rows: dict[str, np.ndarray] = {}
     figures = setup.suite.full(
-        params, progress.completions, key, keep=rows, watch=watched
+        params, progress.completions, key, nats_per_row=rows, watch=watched
     )
     drawn = setup.gallery(
         params, progress.completions, keys.derive(seed, keys.Purpose.PICTURES)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.data.npz import read_npz
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import build, environment, finish, setup, table, train
@@ -118,16 +119,21 @@ def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
 
 def load_model(workdir: Workdir, config: Config) -> Model:
     """The final model of a run, without its data."""
-    shape, values, num_rows = workdir.sizes()
-    network = build.denoiser(config, shape, values)
+    shape, values = workdir.sizes()
+    network, settings = build.denoiser(config, shape, values), build.settings(config)
     params = restore_params(
-        workdir.checkpoints, network, build.optimizer(config), num_rows,
-        best=setup.which_checkpoint(config) == "best", ema=config.em.use_ema,
+        workdir.checkpoints, network,
+        settings.family.objective(settings.plan, start_round=None),
+        build_optimizer(settings),
+        best=setup.which_checkpoint(config) == "best", ema=settings.use_ema,
     )  # fmt: skip
     return Model(
-        denoiser=network, params=params, shape=shape, sampler=build.sampler(config),
-        batch_size=config.train.estep_batch_size,
-    )  # fmt: skip
+        denoiser=network,
+        params=params,
+        shape=shape,
+        sampler=settings.sampler,
+        batch_size=settings.estep_batch_size,
+    )
 
 
 def _output(flags: Any) -> Path:

@@ -1,4 +1,4 @@
-"""The objects of one run, built from its config before anything is written."""
+"""Builds the parts of a run from its config, before anything is written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 import jax
 from jax.sharding import Mesh
 
+from ambient_jax.assembly.assemble import assemble
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
+from ambient_jax.evaluation.masked import MaskedEvaluators
 from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.experiment import build
@@ -25,11 +27,11 @@ GALLERY_BATCH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A run ready to start.
+    """The parts of a run that is ready to start.
 
     Attributes:
-      which: the checkpoint that final figures use, `best` or `last`.
-      revision: of the source when the run was started (or went on).
+      which: the checkpoint that the final figures are computed from, `best` or `last`.
+      revision: git revision of the source at the start of this process.
     """
 
     config: Config
@@ -61,21 +63,17 @@ def make(config: Config, cache: Path) -> Setup:
     mesh, dataset = make_mesh(), build.dataset(config)
     train, e = dataset.train, config.eval
     network = build.denoiser(config, train.shape, train.num_values)
-    estep = build.estep(config, 1.0 - dataset.observed_share)
-    trainer = Trainer(
-        network, train,
-        build.objective(config, train.tokens.shape[1], estep.first_round),
-        estep, build.plan(config), build.optimizer(config), mesh,
-    )  # fmt: skip
-    sampler = build.sampler(config)
+    settings = build.settings(config)
+    trainer = assemble(network, train, settings, mesh)
+    sampler, batch = settings.sampler, settings.estep_batch_size
     small = GALLERY_BATCH * mesh.size
     return Setup(
         config=config, mesh=mesh, dataset=dataset, trainer=trainer,
-        suite=Suite(
-            functions=RowFunctions(network, mesh, config.train.estep_batch_size, sampler),
-            dataset=dataset, round_rows=e.round_rows, draws=e.draws,
+        suite=Suite(evaluators=MaskedEvaluators(
+            functions=RowFunctions(network, mesh, batch, sampler),
+            dataset=dataset, round_rows=e.round_rows, num_draws=e.num_draws,
             num_exact=e.num_exact, num_samples=e.num_samples, cache=cache,
-        ),
+        )),
         gallery=Gallery(
             functions=RowFunctions(network, mesh, small, sampler), dataset=dataset
         ),

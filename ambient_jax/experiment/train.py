@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from ambient_jax import keys
+from ambient_jax.errors import TrainingDiverged, UserError
 from ambient_jax.experiment import finish
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.hooks import RunHooks
@@ -45,6 +46,11 @@ def train(config: Config, workdir: Workdir) -> int:
         with _hooks(setup, workdir, checkpoints, progress, stop) as hooks:
             try:
                 setup.trainer.run(progress, hooks)
+            except TrainingDiverged as error:
+                raise UserError(
+                    f"{error} (config.optimizer.learning_rate, "
+                    "config.consistency.weight) and use a new --workdir"
+                ) from error
             except Interrupted:
                 checkpoints.close()
                 print("saved; the same command goes on from here")
@@ -130,11 +136,11 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
     steps = c.train.rounds * c.train.steps_per_round
     print(f"network: {size:,} parameters; {c.train.rounds} rounds, {steps} steps")
     estep, last = setup.trainer.estep, c.train.rounds - 1
-    if estep.first_round is not None:
+    if estep.start_round is not None and estep.completer is not None:
         print(
-            f"EM from round {estep.first_round + 1}; draws at temperature "
-            f"{estep.temperature_in(estep.first_round):.2g}, at last "
-            f"{estep.temperature_in(last):.2g}"
+            f"EM from round {estep.start_round + 1}; draws at "
+            f"{estep.completer.describe(0)}, at last "
+            f"{estep.completer.describe(last - estep.start_round)}"
         )
     for line in setup.suite.skipped_figures:
         print(f"left out: {line}")

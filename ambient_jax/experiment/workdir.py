@@ -77,8 +77,8 @@ class Workdir:
             )
         return known
 
-    def sizes(self) -> tuple[tuple[int, ...], int, int]:
-        """Shape of a row, V and number of the rows that the run was trained on.
+    def sizes(self) -> tuple[tuple[int, ...], int]:
+        """Returns the shape of a row and V of the data that the run was trained on.
 
         Raises:
           UserError: data.json does not say.
@@ -86,7 +86,7 @@ class Workdir:
         data = self._read("data.json") or {}
         try:
             shape = tuple(int(size) for size in data["shape"])
-            return shape, int(data["num_values"]), int(data["rows"])
+            return shape, int(data["num_values"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self / 'data.json'} does not say what the run was trained on; "

@@ -1,0 +1,1 @@
+"""Runs a network over rows on the host: what users, evaluation and tables share."""

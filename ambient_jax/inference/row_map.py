@@ -1,4 +1,4 @@
-"""Runs a jitted per-row function over a whole data set in padded, sharded batches."""
+"""Maps a compiled function over all rows of a data set in padded, sharded batches."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,25 +10,30 @@ from jaxtyping import Array
 
 from ambient_jax import mesh as meshes
 from ambient_jax.compilation import jit
-from ambient_jax.diffusion.masked.sampling import row_keys
+from ambient_jax.keys import row_keys
 from ambient_jax.types import Params, RootKey
 
 RowFunction = Callable[..., Any]
-"""`(params, keys[B], *rows) -> pytree of [B, ...]`; a row's result must depend on its
-own key and content alone, so that batch size and padding do not matter. Where rows have
-a context it comes as the keyword `context`."""
+"""`(params, keys[B], *rows) -> pytree of [B, ...]`.
+
+A row's result must depend on its own key and content alone, so that batch size and
+padding do not matter. Where rows have a context it is passed as `context=`.
+"""
 
 
 class RowMap:
-    """Compiles `function` once and maps it over rows kept on the host.
+    """A function of rows, compiled once, for any number of rows on the host.
 
-    Memory on the device does not grow with the number of rows: one batch goes in, one
-    comes out, and the next is dispatched before the last is fetched.
+    Memory on the device does not grow with the number of rows: the next batch is
+    dispatched before the result of the last one is fetched.
 
     Args:
       function: see `RowFunction`.
       mesh: devices; rows are split over its `data` axis.
       batch_size: rows per call, a multiple of the number of devices.
+
+    Raises:
+      UserError: the devices do not divide the batch size.
     """
 
     def __init__(self, function: RowFunction, mesh: Mesh, batch_size: int):
@@ -53,11 +58,17 @@ class RowMap:
         ids: np.ndarray | None = None,
         start: int = 0,
     ) -> Iterator[tuple[slice, Any]]:
-        """Yields `(slice of the rows, result on the host)` in order, from row `start`.
+        """Yields `(slice of the rows, result on the host)` in order.
 
         Rows are read when their batch is dispatched, one batch ahead of the results.
-        `ids` are the numbers that the rows' keys are made from (default: 0..N-1);
-        `context` is `[N, F]`, see `Denoiser.apply`.
+
+        Args:
+          params: a pytree, copied to every device.
+          key: root of the rows' keys.
+          rows: arrays `[N, ...]` on the host, the function's arguments.
+          context: `[N, F]` extra features, see `Denoiser.apply`.
+          ids: `[N]` integers that the rows' keys are derived from; default 0..N-1.
+          start: index of the first row.
         """
         ids = np.arange(len(rows[0])) if ids is None else ids
         params, key = jax.device_put((params, key), meshes.replicated(self.mesh))
@@ -79,7 +90,7 @@ class RowMap:
         context: np.ndarray | None = None,
         ids: np.ndarray | None = None,
     ) -> Any:
-        """All results, concatenated over the rows. See `batches`."""
+        """Returns all results, concatenated over the rows; see `batches`."""
         batches = self.batches(params, key, *rows, context=context, ids=ids)
         parts = [result for _, result in batches]
         return jax.tree.map(lambda *xs: np.concatenate(xs), *parts)
@@ -91,8 +102,8 @@ class RowMap:
         padded = np.arange(where.start, where.start + self.batch_size)
         padded = np.minimum(padded, where.stop - 1)
         ids, *rows = (array[padded] for array in arrays)
-        told = None if context is None else context[padded]
-        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), told))
+        context = None if context is None else context[padded]
+        sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), context))
         with jax.transfer_guard("disallow"):
             return self._run(params, key, *sent)
 

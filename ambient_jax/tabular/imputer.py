@@ -143,10 +143,10 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         excluded_rows = choose_excluded_rows(
             tokens, codec.num_values, share, members, self.seed_
         )
-        kept = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
+        folder = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
         fitted = fit_network(
-            codec, encoded, excluded_rows, recipe, seed=self.seed_, verbose=self.verbose,
-            keep_in=kept,
+            codec, encoded, excluded_rows, recipe, seed=self.seed_,
+            verbose=self.verbose, checkpoint_dir=folder,
         )  # fmt: skip
         self.model_ = TableModel(
             codec=codec, denoiser=fitted.denoiser, params=fitted.params,

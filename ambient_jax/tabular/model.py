@@ -10,10 +10,10 @@ import numpy as np
 from ambient_jax import keys
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_functions import RowFunctions
+from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.columns.tail_shift import Ends
-from ambient_jax.tabular.fitting.fit import table_mesh
 from ambient_jax.tabular.linear.tail_extrapolation import Reach, Tails
 from ambient_jax.types import Denoiser, Params
 
@@ -60,7 +60,7 @@ class TableModel:
         """The network's functions, with a sampler of so many reveals."""
         if reveals not in self._functions_by_reveals:
             self._functions_by_reveals[reveals] = RowFunctions(
-                self.denoiser, table_mesh(), self.batch_size,
+                self.denoiser, make_table_mesh(), self.batch_size,
                 Sampler(num_reveals=reveals),
             )  # fmt: skip
         return self._functions_by_reveals[reveals]

@@ -1,4 +1,4 @@
-"""Progress bars: on a terminal, or always where a user asked for one."""
+"""Progress bars on standard error."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class TerminalBar:
-    """A `training.hooks.Bar`: time left, and the figures that matter behind it.
+    """A progress bar with the time left and the latest metrics (`hooks.Bar`).
 
-    Silent where standard error is no terminal, unless `always`.
+    It is silent where standard error is no terminal, unless `always`.
     """
 
     def __init__(self, label: str, total: int, done: int, always: bool = False):
@@ -27,7 +27,7 @@ class TerminalBar:
         )
 
     def update(self, done: int, figures: Mapping[str, float] | None = None) -> None:
-        shown = {k: f"{v:.4g}" for k, v in (figures or {}).items() if k in SHOWN and v}
+        shown = {k: f"{v:.4g}" for k, v in (figures or {}).items() if v}
         if shown:
             self._bar.set_postfix(shown, refresh=False)
         self._bar.update(done - self._bar.n)
@@ -37,12 +37,9 @@ class TerminalBar:
 
 
 def watched(items: Sequence[T]) -> Iterable[T]:
-    """The items one by one, behind a bar where standard error is a terminal."""
+    """Yields the items behind a progress bar, where standard error is a terminal."""
     hidden = not sys.stderr.isatty()
     return tqdm(
         items, "final figures", leave=False, dynamic_ncols=True, file=sys.stderr,
         disable=hidden,
     )  # fmt: skip
-
-
-SHOWN = ("easy_loss", "consistency_loss", "train_items_per_s")

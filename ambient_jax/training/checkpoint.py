@@ -1,4 +1,4 @@
-"""Checkpoints on Orbax (v0 API): asynchronous, the last k and the best, torn-proof."""
+"""Checkpoints on Orbax (v0 API): asynchronous, complete or skipped."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import preservation_policy as keeping
+from orbax.checkpoint.checkpoint_managers import preservation_policy as preservation
 
 from ambient_jax.errors import UserError
 from ambient_jax.training.progress import Position, Progress
@@ -22,27 +22,28 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """Saves and restores a run's `Progress` in one directory.
+    """Saves and restores the `Progress` of a run in one directory.
 
-    A checkpoint is written beside the old ones under a temporary name and renamed when
-    it is whole, so that a kill at any moment leaves the last one intact.
+    A checkpoint is written under a temporary name and renamed when it is complete, so
+    that a kill at any moment leaves the last one intact. A checkpoint that cannot be
+    read is called torn; it is moved out of the directory when the run goes on.
 
     Args:
-      directory: made if absent.
-      keep: how many of the newest to keep; the best one is kept besides.
-      read_only: change nothing on disk, also while another process writes there.
+      directory: created if it does not exist.
+      keep: number of the newest checkpoints to retain, besides the best one.
+      read_only: change nothing on disk, even while another process writes there.
     """
 
     def __init__(self, directory: Path, keep: int, *, read_only: bool = False):
         self._directory = directory.absolute()
-        self._torn: dict[int, str] = {}  # and why
-        self._told: set[int] = set()
+        self._torn: dict[int, str] = {}  # checkpoint -> why it cannot be read
+        self._reported: set[int] = set()
         self._reader = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
         self._manager: ocp.CheckpointManager | None = None
         if read_only:
             return
         for step in self._newest_first():  # Orbax reads every score when it opens
-            with self._noting(step):
+            with self._recording_failure(step):
                 self._score(step)
         self._set_torn_aside()
         self._manager = ocp.CheckpointManager(
@@ -50,14 +51,17 @@ class Checkpoints:
         )
 
     def save(self, progress: Progress, score: float | None) -> None:
-        """Starts saving; returns when the arrays are copied off the devices.
+        """Starts saving, and returns when the arrays are copied to the host.
 
         Args:
-          progress: what to save. It may change as soon as this returns.
+          progress: it may change as soon as this returns.
           score: validation score, lower is better; None for a save between rounds.
+
+        Raises:
+          ValueError: the checkpoints are read only.
         """
         if self._manager is None:
-            raise ValueError("these checkpoints were opened to be read only")
+            raise ValueError("checkpoints that are read only cannot be saved")
         latest = self._manager.latest_step()
         self._manager.save(
             0 if latest is None else latest + 1,
@@ -72,32 +76,33 @@ class Checkpoints:
         )
 
     def restore(self, template: Progress) -> Progress | None:
-        """The newest checkpoint that is whole, or None; torn ones are set aside.
+        """Returns the newest complete checkpoint, or None where there is none.
 
         Args:
-          template: a fresh `Progress` of the same run; gives shapes and shardings.
+          template: the start of the same run, for shapes and shardings. If its
+            completions are empty, those of the checkpoint are not read.
         """
-        found = self._first_whole(self._newest_first(), template)
+        found = self._first_complete(self._newest_first(), template)
         if self._manager is not None:
             self._set_torn_aside()
             self._manager.reload()
         return found
 
     def restore_best(self, template: Progress) -> Progress | None:
-        """The whole checkpoint with the lowest score, or None where none has one."""
+        """Returns the complete checkpoint with the lowest score; None without any."""
         scored = []
         for step in self._newest_first():
-            with self._noting(step):
+            with self._recording_failure(step):
                 score = self._score(step)
                 if score is not None:
                     scored.append((score, step))
-        return self._first_whole([step for _, step in sorted(scored)], template)
+        return self._first_complete([step for _, step in sorted(scored)], template)
 
     def require(self, template: Progress, *, best: bool = False) -> Progress:
-        """The best checkpoint if that is asked for, else the newest one.
+        """Returns the best checkpoint if `best` and there is one, else the newest.
 
         Raises:
-          UserError: none is whole, or there is none.
+          UserError: there is no complete checkpoint.
         """
         found = (self.restore_best(template) if best else None) or (
             self.restore(template)
@@ -114,12 +119,12 @@ class Checkpoints:
         )
 
     def wait(self) -> None:
-        """Returns when what is being saved is on disk."""
+        """Waits until everything that is being saved is on disk."""
         if self._manager is not None:
             self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits, then lets go of the directory."""
+        """Waits as `wait` does, then releases the directory."""
         self.wait()
         self._reader.close()
         if self._manager is not None:
@@ -132,18 +137,18 @@ class Checkpoints:
         names = [path.name for path in self._directory.iterdir()]
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
-    def _first_whole(self, steps: list[int], template: Progress) -> Progress | None:
-        """Names those that it skips, if it finds one."""
+    def _first_complete(self, steps: list[int], template: Progress) -> Progress | None:
+        """Reads the first complete one of `steps`; warns of those that it skips."""
         for step in steps:
-            with self._noting(step):
+            with self._recording_failure(step):
                 found = self._read(step, template)
-                self._tell()
+                self._report_torn()
                 return found
         return None
 
     @contextlib.contextmanager
-    def _noting(self, step: int) -> Iterator[None]:
-        """What is raised within makes the checkpoint a torn one."""
+    def _recording_failure(self, step: int) -> Iterator[None]:
+        """Records the checkpoint as torn if the body raises; the error is dropped."""
         try:
             yield
         except Exception as error:  # Orbax, TensorStore and JSON raise many kinds
@@ -151,7 +156,7 @@ class Checkpoints:
             self._torn[step] = f"{type(error).__name__}: {reason}"
 
     def _score(self, step: int) -> float | None:
-        """Raises where it is torn; None where the checkpoint was saved without."""
+        """Returns the score; None if it was saved without one. Raises if torn."""
         item = self._directory / str(step) / "metrics"
         if not item.exists():
             return None
@@ -159,12 +164,16 @@ class Checkpoints:
 
     def _read(self, step: int, template: Progress) -> Progress:
         self._score(step)
+        rows = template.completions
+        completions: dict[str, Any] = {}
+        if rows.size:
+            completions["completions"] = ocp.args.StandardRestore({"rows": rows})
         restored = self._reader.restore(
             self._directory / str(step),
             args=ocp.args.Composite(
                 state=ocp.args.StandardRestore(_host_copy(vars(template.state))),
-                completions=ocp.args.StandardRestore({"rows": template.completions}),
                 position=ocp.args.JsonRestore(),
+                **completions,
             ),
         )
         placed = jax.tree.map(
@@ -172,40 +181,45 @@ class Checkpoints:
             restored["state"],
             vars(template.state),
         )
-        rows = np.array(restored["completions"]["rows"])
-        if rows.shape != template.completions.shape:
-            raise ValueError(f"completions have shape {rows.shape}")
+        if rows.size:
+            rows = np.array(restored["completions"]["rows"])
+            if rows.shape != template.completions.shape:
+                raise ValueError(f"completions have shape {rows.shape}")
+        position = restored["position"]
+        scores = tuple(position.pop("scores", ()))
         return Progress(
             state=TrainState(**placed),
             completions=rows,
-            position=Position(**restored["position"]),
+            position=Position(**position, scores=scores),
         )
 
-    def _tell(self) -> None:
-        for step in sorted(self._torn.keys() - self._told):
+    def _report_torn(self) -> None:
+        for step in sorted(self._torn.keys() - self._reported):
             log.warning(
                 "checkpoint %d is torn and is skipped (%s)", step, self._torn[step]
             )
-        self._told |= self._torn.keys()
+        self._reported |= self._torn.keys()
 
     def _set_torn_aside(self) -> None:
-        """Their numbers are free again."""
-        self._tell()
+        """Moves torn checkpoints away, which frees their step numbers."""
+        self._report_torn()
         for step in self._torn:
             target = self._directory.parent / f"torn-checkpoint-{step}"
             shutil.rmtree(target, ignore_errors=True)
             shutil.move(self._directory / str(step), target)
-        self._torn, self._told = {}, set()
+        self._torn, self._reported = {}, set()
 
 
 def _manager_options(keep: int) -> ocp.CheckpointManagerOptions:
-    best = keeping.BestN(
+    best = preservation.BestN(
         get_metric_fn=lambda metrics: metrics["score"],
         reverse=True,
         n=1,
         keep_checkpoints_without_metrics=False,
     )
-    policy = keeping.AnyPreservationPolicy([keeping.LatestN(max(keep, 1)), best])
+    policy = preservation.AnyPreservationPolicy(
+        [preservation.LatestN(max(keep, 1)), best]
+    )
     return ocp.CheckpointManagerOptions(
         preservation_policy=policy,
         best_fn=lambda metrics: metrics["score"],
@@ -215,6 +229,9 @@ def _manager_options(keep: int) -> ocp.CheckpointManagerOptions:
 
 
 def _host_copy(tree: Any) -> Any:
-    """A copy in host memory. On CPU `device_get` may alias buffers that the next step
-    donates, while the asynchronous writer still reads them."""
+    """Copies a pytree to host memory.
+
+    On CPU `device_get` may alias buffers that the next step donates, while the
+    asynchronous writer still reads them.
+    """
     return jax.tree.map(lambda leaf: np.array(jax.device_get(leaf)), tree)

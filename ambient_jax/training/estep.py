@@ -1,113 +1,77 @@
-"""The E-step: draws the missing values of the training rows from the current model."""
+"""The E-step: replaces the completions of the training rows by draws of the model."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
 from ambient_jax import keys
-from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.masked import sampling
-from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.family import Completer, TrainingData
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, Params, bind
 
 
-def start_and_end(missing_share: float) -> tuple[float, float]:
-    """When EM starts, as a share of the run, and how cold its last draws are.
-
-    Found at 60 % missing (1/4 and 1, digits) and at 90 % (1/6 and 0.7, MNIST14); linear
-    between, constant outside: docs/recipe.md. The less is observed, the more of what is
-    known of dense contexts comes from the draws themselves.
-    """
-    sparse = float(np.clip((missing_share - 0.6) / 0.3, 0.0, 1.0))
-    return 1 / 4 - sparse / 12, round(1.0 - 0.3 * sparse, 2)
-
-
-def round_at(start: float, rounds: int) -> int:
-    """The round of a run that `start`, a share of its rounds in [0, 1), falls on."""
-    return min(round(start * rounds), max(rounds - 1, 0))
-
-
 @dataclass(frozen=True, kw_only=True)
 class EStep:
-    """Settings of the E-step.
+    """When there are E-steps, and of which rows.
 
     Attributes:
-      first_round: round of the first E-step; the rounds before it train on the
-        incomplete rows alone (warm start by the baseline). None: there is no E-step.
-      first: the sampler of the first one, fresh draws.
-      first_rows: share of the rows that the first one draws, in (0, 1]. A row that was
-        never drawn stays as observed; a later E-step draws all of its missing cells.
-      fraction: share of each row's missing positions that a later E-step re-masks and
-        draws again, in (0, 1]. 1 is a fresh draw; below 1 the chains stay warm.
-      rows: share of the rows that a later E-step refreshes, in (0, 1].
-      sampler: reveals and corrector sweeps of a later E-step.
-      use_ema: draw with the averaged parameters.
-      temperature: of the draws of the first E-step, above 0. A model that has never
-        been trained on dense contexts is too unsure in them, and completions drawn as
-        it says are noise that the M-step learns to distrust; below 1 they are coherent,
-        while the observed targets keep the predictions calibrated.
-      final_temperature: of the last draws; 1 are the model's own.
-      warming_rounds: rounds after the first E-step that it takes to get there, in
-        equal steps; None: the temperature stays as it is.
+      start_round: round of the first E-step; the rounds before it train on the
+        incomplete rows alone. None: there is no E-step, which is the baseline.
+      completer: how missing values are drawn; needed unless `start_round` is None.
+      initial_row_share: share of the rows that the first E-step draws, in (0, 1]. A row
+        that was never drawn stays as observed; a later E-step draws all that it misses.
+      row_share: share of the rows that a later E-step draws, in (0, 1].
+      use_ema: whether the averaged parameters draw.
+
+    Raises:
+      ValueError: a value lies outside its range, or the completer is missing.
     """
 
-    first_round: int | None = 1
-    first: Sampler = Sampler(num_reveals=16)
-    fraction: float = 0.3
-    rows: float = 1.0
-    first_rows: float = 1.0
-    sampler: Sampler = Sampler(num_reveals=4)
+    start_round: int | None
+    completer: Completer | None = None
+    initial_row_share: float = 1.0
+    row_share: float = 1.0
     use_ema: bool = True
-    temperature: float = 1.0
-    final_temperature: float = 1.0
-    warming_rounds: int | None = None
 
-    def __post_init__(self):
-        for name in ("temperature", "final_temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
-        if self.warming_rounds is not None and self.warming_rounds < 1:
-            raise ValueError("warming_rounds must be at least 1, or None")
-        shares = (self.fraction, self.rows, self.first_rows)
-        if not all(0 < share <= 1 for share in shares):
-            raise ValueError("fraction, rows and first_rows must lie in (0, 1]")
-        if self.first_round is not None and self.first_round < 0:
-            raise ValueError(f"first_round must not be below 0, got {self.first_round}")
-
-    @classmethod
-    def over(cls, rounds: int, start: float | None, **settings) -> "EStep":
-        """E-steps of a run of `rounds` rounds, the last at the final temperature.
-
-        Args:
-          start: share of the run before the first one, in [0, 1); None: there is none.
-        """
-        first = None if start is None else round_at(start, rounds)
-        warming = max(1, rounds - 1 - (first or 0))
-        return cls(first_round=first, warming_rounds=warming, **settings)
+    def __post_init__(self) -> None:
+        for name in ("initial_row_share", "row_share"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(
+                    f"{name} must lie in (0, 1], got {getattr(self, name)}"
+                )
+        if self.start_round is None:
+            return
+        if self.start_round < 0:
+            raise ValueError(f"start_round must not be below 0, got {self.start_round}")
+        if self.completer is None:
+            raise ValueError("an E-step needs a completer; start_round=None has none")
 
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""
-        return self.first_round is not None and round_ >= self.first_round
-
-    def temperature_in(self, round_: int) -> float:
-        """Temperature of the draws of an E-step."""
-        if self.warming_rounds is None:
-            return self.temperature
-        share = min(1.0, (round_ - (self.first_round or 0)) / self.warming_rounds)
-        return self.temperature + (self.final_temperature - self.temperature) * share
+        return self.start_round is not None and round_ >= self.start_round
 
 
-class Completer:
-    """RowFunctions E-steps over a completion buffer on the host."""
+class EStepDriver:
+    """Runs the E-steps of one run over the completions, which lie on the host.
+
+    Each program of the completer is compiled once. Memory on the device does not grow
+    with the number of rows.
+
+    Args:
+      denoiser: the network.
+      data: the incomplete rows.
+      settings: when and of which rows; it must have a completer to `run`.
+      mesh: devices; rows are split over its `data` axis.
+      batch_size: rows per call, a multiple of the number of devices.
+      seed: of the run; keys are derived by purpose, round and row.
+    """
 
     def __init__(
         self,
         denoiser: Denoiser,
-        data: IncompleteData,
+        data: TrainingData,
         settings: EStep,
         mesh: Mesh,
         batch_size: int,
@@ -116,29 +80,29 @@ class Completer:
         self.data = data
         self.settings = settings
         self.seed = seed
+        completer = settings.completer
+        self._row_maps: dict[Hashable, RowMap] = {}
+        if completer is None:
+            return
 
-        def drawn(sampler: Sampler) -> RowMap:
-            """`(params, temperature, fraction), keys, tokens, completion -> x`."""
-
-            def run(given, row_keys, tokens, completion, context=None):
-                params, temperature, fraction = given
+        def compile_program(program: Hashable) -> RowMap:
+            def run(arguments, row_keys, rows, completion, context=None):
+                params, schedule = arguments
                 denoise = bind(denoiser, params, context)
-                x = sampling.refresh(
-                    sampling.tempered(denoise, temperature),
-                    completion.astype(jnp.int32), tokens == denoiser.num_values,
-                    row_keys, fraction, sampler,
-                )  # fmt: skip
-                return x.astype(tokens.dtype)
+                return completer.draw(
+                    program, schedule, denoise, rows, completion, row_keys
+                )
 
             return RowMap(run, mesh, batch_size)
 
-        self._drawn = {s: drawn(s) for s in {settings.first, settings.sampler}}
+        programs = {completer.program(initial) for initial in (True, False)}
+        self._row_maps = {p: compile_program(p) for p in programs}
 
     def chosen_rows(self, round_: int) -> np.ndarray:
-        """Sorted numbers of the rows that this round's E-step draws."""
+        """Sorted indices `[n]` of the rows that this round's E-step draws."""
         n, settings = len(self.data), self.settings
-        first = round_ == settings.first_round
-        share = settings.first_rows if first else settings.rows
+        initial = round_ == settings.start_round
+        share = settings.initial_row_share if initial else settings.row_share
         if share == 1:
             return np.arange(n)
         rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
@@ -148,21 +112,27 @@ class Completer:
     def run(
         self, params: Params, completions: np.ndarray, round_: int, start: int = 0
     ) -> Iterator[int]:
-        """Refreshes `completions` [N, L] in place; yields how many rows are done.
+        """Replaces `completions` `[N, ...]` in place and yields how many rows are done.
 
         A row depends on its own completion and key alone, so that an interrupted E-step
-        goes on from the last number yielded and ends bitwise the same. Observed tokens
-        are never changed.
+        goes on from the last count yielded and ends bitwise the same.
+
+        Args:
+          params: parameters that draw.
+          completions: current completions; observed cells keep their value.
+          round_: round of the run, not before `start_round`.
+          start: rows of this E-step that are done already.
         """
+        completer, start_round = self.settings.completer, self.settings.start_round
+        assert completer is not None
+        assert start_round is not None
         key = keys.derive(self.seed, keys.Purpose.E_STEP, round_)
         chosen = self.chosen_rows(round_)
         context = None if self.data.context is None else self.data.context[chosen]
-        settings, temperature = self.settings, self.settings.temperature_in(round_)
-        first = round_ == settings.first_round
-        fraction = 1.0 if first else settings.fraction
-        batches = self._drawn[settings.first if first else settings.sampler].batches(
-            (params, np.float32(temperature), np.float32(fraction)), key,
-            self.data.tokens[chosen], completions[chosen],
+        program = completer.program(initial=round_ == start_round)
+        batches = self._row_maps[program].batches(
+            (params, completer.schedule(round_ - start_round)), key,
+            self.data.rows[chosen], completions[chosen],
             ids=chosen, start=start, context=context,
         )  # fmt: skip
         for where, drawn in batches:

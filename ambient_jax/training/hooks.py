@@ -1,4 +1,4 @@
-"""What the outside does for the outer loop: log, evaluate, save, stop, show bars."""
+"""Callbacks of the training loop: logging, evaluation, saving, stopping, bars."""
 
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
@@ -8,26 +8,40 @@ from ambient_jax.training.progress import Progress
 
 @runtime_checkable
 class Hooks(Protocol):
-    """What the outside does for the loop. `Quiet` does nothing."""
+    """What the training loop calls. `Quiet` does nothing."""
 
-    def log(self, round_: int, step: int, metrics: Mapping[str, float]) -> None: ...
+    def log(self, round_: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Records metrics."""
+        ...
 
-    def evaluate(self, progress: Progress) -> None: ...
+    def evaluate(self, progress: Progress) -> None:
+        """Evaluates the model after the M-step of a round; may change `position`."""
+        ...
 
-    def save(self, progress: Progress) -> None: ...
+    def save(self, progress: Progress) -> None:
+        """Saves the progress: at the end of each round, and before a stop."""
+        ...
 
-    def interrupted(self) -> bool: ...
+    def interrupted(self) -> bool:
+        """Whether the run shall stop at the next opportunity."""
+        ...
 
-    def bar(self, phase: str, round_: int, total: int, done: int) -> "Bar": ...
+    def bar(self, phase: str, round_: int, total: int, done: int) -> "Bar":
+        """Returns a progress bar of one phase, `done` of `total` being done."""
+        ...
 
 
 @runtime_checkable
 class Bar(Protocol):
     """A progress bar of one phase."""
 
-    def update(self, done: int, figures: Mapping[str, float] = ...) -> None: ...
+    def update(self, done: int, figures: Mapping[str, float] = ...) -> None:
+        """Moves the bar to `done`, and shows the metrics that are given."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Removes the bar."""
+        ...
 
 
 class Quiet:

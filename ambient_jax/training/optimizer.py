@@ -67,15 +67,6 @@ def make_optimizer(
     return optax.chain(optax.clip_by_global_norm(clip_norm), kind(rate, weight_decay))
 
 
-def per_member(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The same for each member of an `Ensemble`: none is clipped for another's sake."""
-
-    def update(updates, state, params=None):
-        return jax.vmap(optimizer.update)(updates, state, params)
-
-    return optax.GradientTransformation(jax.vmap(optimizer.init), update)
-
-
 def matrices(params: Params) -> Params:
     """Which axes of each kernel make up a matrix; None for what is not one.
 

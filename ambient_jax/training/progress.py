@@ -1,4 +1,4 @@
-"""Where a run stands: all that is needed to go on, bitwise."""
+"""How far a run is: everything that it needs to go on bitwise the same."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,11 +15,13 @@ class Position:
     """A point between two units of work.
 
     Attributes:
-      round: current round.
-      phase: what the next unit belongs to.
-      index: rows refreshed (E-step) or steps done (M-step) in this phase.
-      metric_rows: lines that metrics.csv had.
-      seconds: wall time used so far, over all starts.
+      round: current round, from 0.
+      phase: phase of the next unit of work.
+      index: rows drawn (E-step) or steps done (M-step) in this phase.
+      metric_rows: number of lines of `metrics.csv` at this point.
+      seconds: wall time so far, over all starts of the run.
+      scores: validation scores of the finished rounds, lower is better; empty where
+        the run does not stop early.
     """
 
     round: int = 0
@@ -27,11 +29,18 @@ class Position:
     index: int = 0
     metric_rows: int = 0
     seconds: float = 0.0
+    scores: tuple[float, ...] = ()
 
 
 @dataclass(kw_only=True)
 class Progress:
-    """The mutable whole: state on the devices, completions [N, L] on the host."""
+    """The mutable progress of a run.
+
+    Attributes:
+      state: parameters and optimizer, on the devices.
+      completions: `[N, ...]` on the host; equal to the rows where these are observed.
+      position: where in the run it is.
+    """
 
     state: TrainState
     completions: np.ndarray

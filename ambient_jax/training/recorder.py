@@ -1,4 +1,4 @@
-"""metrics.csv: one line per figure, appended along the run."""
+"""The file `metrics.csv`: one line per metric, appended during the run."""
 
 import csv
 import os
@@ -9,24 +9,24 @@ HEADER = ["round", "step", "name", "value"]
 
 
 class Recorder:
-    """Appends `round,step,name,value` lines and can cut back to an earlier state.
+    """Appends lines `round,step,name,value` to a file.
 
     Args:
-      path: the file; made with a header if absent.
-      rows: lines that belong to the run so far (from its checkpoint); later ones, which
-        a killed run wrote after its last checkpoint, are dropped and written anew.
+      path: the file; it is created with a header if it does not exist.
+      rows: number of lines that the checkpoint of the run knows of. Later ones, which a
+        killed run wrote after its last checkpoint, are dropped; they will come again.
     """
 
     def __init__(self, path: Path, rows: int = 0):
         self._path = path
-        kept: list[list[str]] = []
+        known: list[list[str]] = []
         if path.exists():
             with path.open(newline="") as file:
-                kept = list(csv.reader(file))[1 : rows + 1]
-        self.rows = len(kept)
+                known = list(csv.reader(file))[1 : rows + 1]
+        self.rows = len(known)
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("w", newline="") as file:
-            csv.writer(file).writerows([HEADER, *kept])
+            csv.writer(file).writerows([HEADER, *known])
         os.replace(temporary, path)
         self._file = path.open("a", newline="")
 

@@ -7,7 +7,7 @@ import numpy as np
 import optax
 
 from ambient_jax import mesh as meshes
-from ambient_jax.data.dataset import token_dtype
+from ambient_jax.family import Objective
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state
@@ -17,23 +17,27 @@ from ambient_jax.types import Denoiser, Params
 def restore_params(
     folder: Path,
     denoiser: Denoiser,
+    objective: Objective,
     optimizer: optax.GradientTransformation,
-    num_rows: int,
     *,
     best: bool,
     ema: bool,
 ) -> Params:
-    """The (averaged) parameters of the best or the newest checkpoint in `folder`.
+    """Returns the parameters of the best or the newest checkpoint in `folder`.
+
+    Args:
+      folder: the checkpoints of a run. Nothing is changed there.
+      denoiser, objective, optimizer: as the run was trained.
+      best: whether the checkpoint with the lowest score is preferred to the newest.
+      ema: whether the averaged parameters are returned.
 
     Raises:
-      UserError: there is no checkpoint that is whole.
+      UserError: no checkpoint is complete.
     """
-    state = init_state(denoiser, optimizer, jax.random.key(0))
+    state = init_state(denoiser, objective, optimizer, jax.random.key(0))
     template = Progress(
         state=jax.device_put(state, meshes.replicated(meshes.make_mesh())),
-        completions=np.zeros(
-            (num_rows, denoiser.length), token_dtype(denoiser.num_values)
-        ),
+        completions=np.zeros(0),
         position=Position(),
     )
     checkpoints = Checkpoints(folder, keep=1, read_only=True)

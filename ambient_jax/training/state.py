@@ -1,6 +1,7 @@
-"""The training state: one pytree that a checkpoint holds and a step replaces."""
+"""The training state: the pytree that a train step replaces and a checkpoint holds."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -8,23 +9,24 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
+from ambient_jax.family import Objective
 from ambient_jax.types import Denoiser, Params, RootKey
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainState:
-    """Parameters and all that the next step needs.
+    """Parameters and everything else that the next train step needs.
 
     Attributes:
-      step: steps done.
+      step: number of steps done.
       params: current parameters.
-      ema: exponential moving average of them; what the E-step, sampling and evaluation
+      ema: their exponential moving average, which the E-step, sampling and evaluation
         use when `ema_decay > 0`.
-      opt_state: of the optimizer.
-      sums: sums of the metrics since they were last read, kept on the device so that
-        the hot loop never waits; `count` is among them.
-      bad_step: first step whose loss was not finite, -1 while there is none.
+      opt_state: state of the optimizer.
+      sums: sums of the metrics since they were last read, and their `count`. They stay
+        on the device, so that the loop over steps never waits for it.
+      bad_step: first step whose loss was not finite; -1 while there is none.
     """
 
     step: Int[Array, ""]
@@ -35,24 +37,29 @@ class TrainState:
     bad_step: Int[Array, ""]
 
 
-METRICS = ("loss", "easy_loss", "consistency_loss", "grad_norm")
+def metric_names(objective: Objective) -> tuple[str, ...]:
+    """Names of the metrics that a train step sums: the objective's and its own."""
+    return (*objective.metric_names, "grad_norm", "count")
 
 
-def zero_sums() -> dict[str, Float[Array, ""]]:
+def zero_sums(names: Iterable[str]) -> dict[str, Float[Array, ""]]:
     """Metric sums of an empty window."""
-    return {name: jnp.zeros((), jnp.float32) for name in (*METRICS, "count")}
+    return {name: jnp.zeros((), jnp.float32) for name in names}
 
 
 def init_state(
-    denoiser: Denoiser, optimizer: optax.GradientTransformation, key: RootKey
+    denoiser: Denoiser,
+    objective: Objective,
+    optimizer: optax.GradientTransformation,
+    key: RootKey,
 ) -> TrainState:
-    """The state before the first step."""
+    """Returns the state before the first step; the average equals the parameters."""
     params = denoiser.init(key)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         ema=jax.tree.map(jnp.copy, params),
         opt_state=optimizer.init(params),
-        sums=zero_sums(),
+        sums=zero_sums(metric_names(objective)),
         bad_step=-jnp.ones((), jnp.int32),
     )

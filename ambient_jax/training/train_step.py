@@ -1,4 +1,4 @@
-"""The one jitted train step, for every configuration and any number of devices."""
+"""The one compiled train step, for every family and any number of devices."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,13 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float
 
 from ambient_jax import mesh as meshes
 from ambient_jax.compilation import jit
-from ambient_jax.diffusion.masked.objective import Batch, Objective
+from ambient_jax.family import Batch, Metrics, Objective
 from ambient_jax.training.state import TrainState
 from ambient_jax.types import Denoiser, RootKey
 
-Metrics = dict[str, Float[Array, ""]]
 TrainStep = Callable[[TrainState, Batch, RootKey], tuple[TrainState, Metrics]]
 
 
@@ -28,11 +26,20 @@ def train_step(
     optimizer: optax.GradientTransformation,
     ema_decay: float,
 ) -> tuple[TrainState, Metrics]:
-    """One step: loss, gradient, update, moving average, metric sums. Pure.
+    """Computes the loss and its gradient, and updates parameters, average and sums.
 
-    `key` is the run's; the step's own is `fold_in(key, state.step)`, so that a resumed
-    run draws what it would have drawn. The metrics are those of this step; their sums
-    stay in the state, so that the loop need not fetch them.
+    Pure. The key of a step is `fold_in(key, state.step)`, so that a resumed run draws
+    what it would have drawn.
+
+    Args:
+      state: the state before the step.
+      batch: rows, split over the devices.
+      key: of the run.
+      denoiser, objective, optimizer, ema_decay: static settings. The decay is smaller
+        in the first steps: `min(ema_decay, (1 + step) / (10 + step))`.
+
+    Returns:
+      The new state, and the metrics of this step. Their sums stay in the state.
     """
 
     def loss_fn(params):
@@ -67,7 +74,10 @@ def compile_train_step(
     optimizer: optax.GradientTransformation,
     ema_decay: float,
 ) -> TrainStep:
-    """`train_step` jitted over the mesh; the state is donated and replicated."""
+    """Compiles `train_step` over the mesh.
+
+    The state is replicated and donated, the batch is split over the `data` axis.
+    """
 
     def step(state: TrainState, batch: Batch, key: RootKey):
         return train_step(

@@ -12,13 +12,12 @@ from jax.sharding import Mesh
 
 from ambient_jax import keys
 from ambient_jax import mesh as meshes
-from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.masked.objective import Batch, Objective
 from ambient_jax.errors import TrainingDiverged, UserError
-from ambient_jax.training.estep import Completer, EStep
+from ambient_jax.family import Batch, Objective, TrainingData
+from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks
 from ambient_jax.training.progress import Position, Progress
-from ambient_jax.training.state import init_state, zero_sums
+from ambient_jax.training.state import init_state, metric_names, zero_sums
 from ambient_jax.training.train_step import compile_train_step
 from ambient_jax.types import Denoiser, Params
 
@@ -28,13 +27,17 @@ class Plan:
     """How long and in what portions to train.
 
     Attributes:
-      rounds: E-step / M-step pairs, those of the warm start included.
+      rounds: pairs of an E-step and an M-step, rounds before the first E-step included.
       steps_per_round: train steps of one M-step.
       batch_size: rows per train step.
       estep_batch_size: rows per call of the E-step.
-      ema_decay: of the moving average, in [0, 1); 0 makes it equal the parameters.
+      ema_decay: decay of the averaged parameters per step, in [0, 1); 0 makes them
+        equal the parameters.
       log_every: steps between two reads of the metrics.
-      seed: root of all randomness of the run.
+      seed: root of all randomness of the run, not negative.
+
+    Raises:
+      ValueError: a value lies outside its range.
     """
 
     rounds: int
@@ -62,12 +65,26 @@ class Interrupted(Exception):
 
 
 class Trainer:
-    """The compiled functions of one run, and the loop over its rounds."""
+    """The compiled functions of one run, and the loop over its rounds.
+
+    Args:
+      denoiser: the network.
+      data: the incomplete rows, all that training sees.
+      objective: what the M-step minimises.
+      estep: when and how the completions are drawn.
+      plan: length and batch sizes.
+      optimizer: of the M-step.
+      mesh: devices; batches are split over its `data` axis.
+
+    Raises:
+      UserError: the devices do not divide the batch size, or the first E-step would
+        come after the last round.
+    """
 
     def __init__(
         self,
         denoiser: Denoiser,
-        data: IncompleteData,
+        data: TrainingData,
         objective: Objective,
         estep: EStep,
         plan: Plan,
@@ -75,14 +92,14 @@ class Trainer:
         mesh: Mesh,
     ):
         meshes.check_batch_size(mesh, plan.batch_size)
-        if (estep.first_round or 0) >= plan.rounds:
+        if (estep.start_round or 0) >= plan.rounds:
             raise UserError(
-                f"the first E-step would come in round {estep.first_round} of "
-                f"0..{plan.rounds - 1}, that is never; lower first_round or raise "
-                "rounds (first_round None trains without EM)"
+                f"the first E-step would come in round {estep.start_round} of "
+                f"0..{plan.rounds - 1}, that is never; lower start_round or raise "
+                "rounds (start_round None trains without EM)"
             )
         self.denoiser, self.data, self.plan, self.mesh = denoiser, data, plan, mesh
-        self.estep = estep
+        self.estep, self.objective = estep, objective
         self._optimizer = optimizer
         self._key = jax.device_put(
             keys.derive(plan.seed, keys.Purpose.TRAIN_STEP), meshes.replicated(mesh)
@@ -91,25 +108,25 @@ class Trainer:
             mesh, denoiser=denoiser, objective=objective, optimizer=optimizer,
             ema_decay=plan.ema_decay,
         )  # fmt: skip
-        self._completer = Completer(
+        self._driver = EStepDriver(
             denoiser, data, estep, mesh, plan.estep_batch_size, plan.seed
         )
 
     def start(self) -> Progress:
-        """Round 0: fresh parameters; the completions are the incomplete rows."""
+        """Returns round 0: new parameters, completions equal to the incomplete rows."""
         key = keys.derive(self.plan.seed, keys.Purpose.INIT)
-        state = init_state(self.denoiser, self._optimizer, key)
+        state = init_state(self.denoiser, self.objective, self._optimizer, key)
         return Progress(
             state=jax.device_put(state, meshes.replicated(self.mesh)),
-            completions=self.data.tokens.copy(),
+            completions=self.data.rows.copy(),
             position=Position(),
         )
 
     def run(self, progress: Progress, hooks: Hooks) -> Progress:
-        """Runs from where `progress` stands to the end of the last round.
+        """Runs from `progress` to the end of the last round, and returns it.
 
         Raises:
-          Interrupted: when `hooks.interrupted()`; the progress was saved before.
+          Interrupted: `hooks.interrupted()` was true; the progress has been saved.
           TrainingDiverged: at the first step whose loss is not finite.
         """
         phases: dict[str, Callable[[Progress, Hooks], None]] = {
@@ -122,17 +139,17 @@ class Trainer:
         return progress
 
     def sampling_params(self, progress: Progress) -> Params:
-        """The parameters that draw and score: the average, unless `use_ema` is off."""
+        """Returns the parameters that draw and score: the average if `use_ema`."""
         state = progress.state
         return state.ema if self.estep.use_ema else state.params
 
     def _run_estep(self, progress: Progress, hooks: Hooks) -> None:
         start = progress.position
         if self.estep.runs_in(start.round):
-            total = len(self._completer.chosen_rows(start.round))
+            total = len(self._driver.chosen_rows(start.round))
             bar = hooks.bar("E-step", start.round, total, start.index)
             clock = time.perf_counter()
-            for done in self._completer.run(
+            for done in self._driver.run(
                 self.sampling_params(progress), progress.completions, start.round,
                 start.index,
             ):  # fmt: skip
@@ -150,7 +167,7 @@ class Trainer:
         plan, position = self.plan, progress.position
         bar = hooks.bar("M-step", position.round, plan.steps_per_round, position.index)
         order = self._batch_order(position.round)
-        window = _Window(plan.batch_size)
+        window = _Window(plan.batch_size, metric_names(self.objective))
         for index in range(position.index, plan.steps_per_round):
             batch = self._batch(progress.completions, order[index])
             with jax.transfer_guard("disallow"):
@@ -177,7 +194,7 @@ class Trainer:
             _stop_if_asked(progress, hooks, saved=True)
 
     def _batch_order(self, round_: int) -> np.ndarray:
-        """Row numbers [steps, B] of a round: whole passes, each in a new order."""
+        """Row indices `[steps, B]` of a round: whole passes, each in a new order."""
         plan, n = self.plan, len(self.data)
         rng = keys.host_rng(plan.seed, keys.Purpose.BATCH_ORDER, round_)
         needed = plan.steps_per_round * plan.batch_size
@@ -185,11 +202,11 @@ class Trainer:
         return np.concatenate(passes)[:needed].reshape(-1, plan.batch_size)
 
     def _batch(self, completions: np.ndarray, where: np.ndarray) -> Batch:
-        beside = (self.data.context, self.data.excluded_rows)
+        optional = (self.data.context, self.data.excluded_rows)
         rows = Batch(
-            self.data.tokens[where],
+            self.data.rows[where],
             completions[where],
-            *(None if array is None else array[where] for array in beside),
+            *(None if array is None else array[where] for array in optional),
         )
         return meshes.put_rows(self.mesh, rows)
 
@@ -199,6 +216,7 @@ class _Window:
     """Throughput and means of the metrics since the last read."""
 
     batch_size: int
+    names: tuple[str, ...]
     steps: int = 0
     clock: float = dataclasses.field(default_factory=time.perf_counter)
 
@@ -206,7 +224,7 @@ class _Window:
         """Means over the window; empties the sums. Waits for the device."""
         sums, bad = jax.device_get((progress.state.sums, progress.state.bad_step))
         _refuse_divergence(progress, int(bad))
-        placed = jax.device_put(zero_sums(), progress.state.step.sharding)
+        placed = jax.device_put(zero_sums(self.names), progress.state.step.sharding)
         progress.state = dataclasses.replace(progress.state, sums=placed)
         now = time.perf_counter()
         rate = self.steps * self.batch_size / (now - self.clock)

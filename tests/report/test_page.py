@@ -16,7 +16,8 @@ def write_run(folder, name="toy", nll=20.0, truth=True, test="t"):
     rng = np.random.default_rng(0)
     config = {"name": name, "eval": {"checkpoint": "best"}, "data": {"rate": 0.6}}
     summary = {
-        "test_nll_nats": nll, "test_nll_nats_se": 0.1, "skipped_figures": ["sample_fid: why"],
+        "test_nll_nats": nll, "test_nll_nats_se": 0.1,
+        "skipped_figures": ["sample_fid: why"],
         "test_nll_by_t": {"0.25": 1.0, "0.75": 2.0}, "config": config, "seed": 0,
         "observed_share": 0.4, "device": "cpu", "wall_s": 3.0, "checkpoint_step": 10,
         "versions": {"jax": "0"}, "git_revision": None,

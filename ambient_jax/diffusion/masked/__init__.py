@@ -1,0 +1,1 @@
+"""Masked (absorbing-state) diffusion: pure functions, its objective, its completer."""

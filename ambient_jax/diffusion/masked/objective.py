@@ -1,7 +1,6 @@
-"""What the M-step minimises: the easy loss plus `weight` times the consistency loss."""
+"""The objective of masked diffusion: easy loss plus weighted consistency loss."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,29 +10,15 @@ from jaxtyping import Array, Bool, Float, Int
 from ambient_jax.diffusion.masked import absorbing
 from ambient_jax.diffusion.masked.consistency import Consistency, consistency_loss
 from ambient_jax.diffusion.masked.losses import easy_loss, low_discrepancy_times
-from ambient_jax.diffusion.masked.query_masking import Hidden, QueryMasking
+from ambient_jax.diffusion.masked.query_masking import MaskedRows, QueryMasking
 from ambient_jax.diffusion.masked.schedules import Linear, Schedule, elbo_weight
-from ambient_jax.networks.ensemble import Ensemble
-from ambient_jax.types import Context, Denoiser, Params, RootKey, Tokens, bind
-
-
-class Batch(NamedTuple):
-    """Rows of the incomplete data and their current completions.
-
-    Before the first E-step a completion is the incomplete row itself, so that one
-    train step serves the oracle, the baseline and EM alike.
-    """
-
-    tokens: Tokens | np.ndarray  # MASK where never observed
-    completion: Tokens | np.ndarray  # equals `tokens` where observed
-    context: Context | np.ndarray | None = None  # of the observed tokens
-    # Of an ensemble, see `IncompleteData`; of one network, whether it leaves it out.
-    excluded_rows: Bool[Array, "B K"] | Bool[Array, " B"] | np.ndarray | None = None
+from ambient_jax.family import Batch, Metrics
+from ambient_jax.types import Denoiser, Params, RootKey, bind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Objective:
-    """The training loss and all its weights.
+class MaskedObjective:
+    """The training loss of masked diffusion (`family.Objective`).
 
     Attributes:
       schedule: noise schedule of the forward process.
@@ -41,15 +26,19 @@ class Objective:
         Under MCAR any positive value has the same fixed point; small ones keep the
         noise of the imputations out of the gradient.
       natural_share: share of the rows of a batch that keep their natural sparse context
-        (imputations hidden), in [0, 1]. The rest see completed rows.
-      consistency: the form of the consistency loss; None leaves it out.
-      consistency_weight: its weight (lambda) after the ramp.
-      consistency_start: step at which the ramp starts; before it, the weight is 0.
-      consistency_ramp: steps over which the weight grows from 0 to full.
-      consistency_waits: not computed while its weight is 0. On a CPU XLA runs
-        convolutions inside a `lax.cond` twenty times slower, so not for pictures.
-      queries: hides part of the rows as queries are; None: all by the ELBO's times.
-      t_min: smallest time; 1 / L keeps the weight of a row below that of L tokens.
+        (their imputations are masked), in [0, 1]. The others show completed rows.
+      consistency: the form of the consistency loss; None omits it.
+      consistency_weight: its weight (lambda) after the ramp, >= 0.
+      consistency_start_step: step at which the ramp starts; the weight is 0 before it.
+      consistency_ramp_steps: steps over which the weight grows from 0 to its full
+        value.
+      skip_unweighted_consistency: whether the consistency loss is not computed while
+        its weight is 0. On a CPU XLA runs convolutions inside a `lax.cond` twenty times
+        slower, so this is for networks without convolutions.
+      query_masking: masks part of the rows like queries; None: all rows are masked at
+        the times of the ELBO.
+      t_min: smallest time in (0, 1); None: 1 / L, which keeps the weight of a row below
+        that of L tokens.
     """
 
     schedule: Schedule = field(default_factory=Linear)
@@ -57,30 +46,33 @@ class Objective:
     natural_share: float = 0.5
     consistency: Consistency | None = None
     consistency_weight: float = 0.0
-    consistency_start: int = 0
-    consistency_ramp: int = 1
-    consistency_waits: bool = False
-    queries: QueryMasking | None = None
-    t_min: float = 1e-3
+    consistency_start_step: int = 0
+    consistency_ramp_steps: int = 1
+    skip_unweighted_consistency: bool = False
+    query_masking: QueryMasking | None = None
+    t_min: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.natural_share <= 1:
             raise ValueError(f"natural_share must lie in [0, 1]: {self.natural_share}")
-        for name in ("imputed_weight", "consistency_weight", "consistency_ramp"):
+        for name in ("imputed_weight", "consistency_weight", "consistency_ramp_steps"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be below 0: {getattr(self, name)}")
 
-    def natural_rows(self, num_rows: int) -> Bool[Array, "B 1"]:
-        """The rows of a batch that hide their imputations: spread evenly over it.
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """`loss`, `easy_loss` and, where it is computed, `consistency_loss`."""
+        names = ("loss", "easy_loss")
+        return names if self.consistency is None else (*names, "consistency_loss")
 
-        The times run along the batch too, so that both kinds see all of them.
+    def natural_rows(self, num_rows: int) -> Bool[Array, "B 1"]:
+        """Returns which rows of a batch mask their imputations.
+
+        They are spread evenly: the times run along the batch too, so that natural and
+        completed rows see all of them.
         """
         before = np.floor(np.arange(num_rows + 1) * self.natural_share)
         return jnp.asarray(np.diff(before) > 0)[:, None]
-
-    @property
-    def _redraws(self) -> bool:
-        return self.consistency is not None and self.consistency.form == "martingale"
 
     def __call__(
         self,
@@ -90,30 +82,17 @@ class Objective:
         step: Int[Array, ""],
         key: RootKey,
         ema: Params = None,
-    ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """Loss of one batch and its parts (`loss`, `easy_loss`, `consistency_loss`).
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the loss of one batch and its parts; see `family.Objective`.
 
-        `ema` are the averaged parameters, for a consistency loss that has them teach.
-        Of an `Ensemble` it is the mean over the members, each by itself, with a key of
-        its own, and on the rows that it must not leave out.
+        Raises:
+          ValueError: the martingale form is asked for on rows with a context. It draws
+            tokens anew, and the context would still describe the old ones.
         """
-        if isinstance(denoiser, Ensemble):
-
-            def of_member(excluded_rows, params, own, key, ema):
-                rows = batch._replace(excluded_rows=excluded_rows)
-                return self(denoiser.with_own(own), params, rows, step, key, ema)
-
-            split = jax.random.split(key, denoiser.size)
-            excluded_rows = (
-                None
-                if batch.excluded_rows is None
-                else jnp.asarray(batch.excluded_rows).T
-            )
-            each = jax.vmap(of_member)(excluded_rows, params, denoiser.own, split, ema)
-            return jax.tree.map(lambda x: x.mean(axis=0), each)
         mask = denoiser.num_values
-        tokens = batch.tokens.astype(jnp.int32)
-        completion = batch.completion.astype(jnp.int32)
+        tokens, completion = (
+            jnp.asarray(x).astype(jnp.int32) for x in (batch.rows, batch.completion)
+        )
         k_time, k_hide, k_consistency = jax.random.split(key, 3)
         natural = self.natural_rows(len(tokens))
         x = jnp.where(natural, tokens, completion)
@@ -122,14 +101,10 @@ class Objective:
             # Without a known token a row has no loss; its pattern may still be copied.
             counted = ~batch.excluded_rows.astype(bool)[:, None]
             x = jnp.where(counted, x, mask)
-        z, t, row_weight = self._hide(x, tokens == mask, k_time, k_hide, mask)
-        told = None if batch.context is None else jnp.asarray(batch.context)
-        if self._redraws and told is not None:
-            raise ValueError(
-                "the martingale form redraws tokens, beside which the context would "
-                "still tell the hidden ones; use form=kl"
-            )
-        denoise = bind(denoiser, params, told)
+        z, t, row_weight = self._mask(x, tokens == mask, k_time, k_hide, mask)
+        context = None if batch.context is None else jnp.asarray(batch.context)
+        self._check_context(context)
+        denoise = bind(denoiser, params, context)
         logits = denoise(z)
         weight = jnp.where(tokens != mask, 1.0, self.imputed_weight)
         easy = easy_loss(logits, x, z, weight, row_weight, mask)
@@ -137,7 +112,7 @@ class Objective:
         total = easy
         if self.consistency is not None:
             by_ema = self.consistency.teacher == "ema"
-            teacher = bind(denoiser, ema, told) if by_ema else denoise
+            teacher = bind(denoiser, ema, context) if by_ema else denoise
             if self.consistency.rows == "natural":
                 counted &= natural
             hard, scale = self._consistency(
@@ -147,26 +122,37 @@ class Objective:
             total = easy + scale * hard
         return total, parts | {"loss": total}
 
-    def _hide(self, x, unknown, k_time, k_hide, mask) -> Hidden:
-        t = low_discrepancy_times(k_time, len(x), self.t_min)
+    def _check_context(self, context: Array | None) -> None:
+        redraws = self.consistency is not None and self.consistency.form == "martingale"
+        if redraws and context is not None:
+            raise ValueError(
+                "the martingale form draws tokens anew, but the context would still "
+                "describe the old ones; use form=kl"
+            )
+
+    def _mask(self, x, unknown, k_time, k_hide, mask) -> MaskedRows:
+        t_min = 1.0 / x.shape[1] if self.t_min is None else self.t_min
+        t = low_discrepancy_times(k_time, len(x), t_min)
         u = jax.random.uniform(k_hide, x.shape)
         z = absorbing.forward(u, x, self.schedule.alpha(t), mask)
-        noisy = Hidden(z, t, elbo_weight(self.schedule, t))
-        if self.queries is None:
+        noisy = MaskedRows(z, t, elbo_weight(self.schedule, t))
+        if self.query_masking is None:
             return noisy
-        return self.queries(u, x, unknown, noisy, mask)
+        return self.query_masking(u, x, unknown, noisy, mask)
 
     def _consistency(self, denoise, teacher, z, logits, x, t, counted, step, key):
         assert self.consistency is not None
         settings = self.consistency
-        ramp = (step - self.consistency_start) / max(self.consistency_ramp, 1)
+        ramp = (step - self.consistency_start_step) / max(
+            self.consistency_ramp_steps, 1
+        )
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
-        def hard() -> Float[Array, ""]:
+        def loss() -> Float[Array, ""]:
             return consistency_loss(
                 denoise, teacher, z, logits, x, t, self.schedule, settings, key, counted
             )
 
-        if not self.consistency_waits:
-            return hard(), scale
-        return jax.lax.cond(scale > 0, hard, lambda: jnp.zeros(())), scale
+        if not self.skip_unweighted_consistency:
+            return loss(), scale
+        return jax.lax.cond(scale > 0, loss, lambda: jnp.zeros(())), scale

@@ -1,13 +1,14 @@
-"""Held-out cells watch the training and say when to stop."""
+"""Stops training when held-out cells are no longer predicted better."""
 
+import dataclasses
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.tabular.fitting.checkpoint import FitCheckpoint
 from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
@@ -20,7 +21,14 @@ HIDE_RATE = 0.3
 
 @dataclass(kw_only=True)
 class Validation:
-    """Held-out rows with some of their observed cells hidden, and the score on them."""
+    """Held-out rows, some of whose observed cells are masked, and their likelihood.
+
+    Attributes:
+      functions: of the network that has not been trained on the rows.
+      x: `[N, L]` tokens of the rows.
+      z: `[N, L]` the same with more of them masked.
+      context: `[N, F]` extra features, see `Denoiser.apply`.
+    """
 
     functions: RowFunctions
     x: np.ndarray
@@ -28,15 +36,15 @@ class Validation:
     context: np.ndarray
 
     def nats(self, params: Params) -> np.ndarray:
-        """`-log p` `[N, L]` of the hidden cells, 0 elsewhere."""
+        """Returns `-log p` `[N, L]` of the predicted cells, 0 elsewhere."""
         key = jax.random.key(0)
         return self.functions.hidden_nats(
             params, key, self.x, self.z, context=self.context
         )
 
     @property
-    def hidden(self) -> np.ndarray:
-        """`[N, L]`: cells that are predicted."""
+    def predicted(self) -> np.ndarray:
+        """`[N, L]` bool: cells that are masked in `z` and known in `x`."""
         return (self.z == self.functions.denoiser.num_values) & (self.x != self.z)
 
 
@@ -49,12 +57,18 @@ def hide_some(
 
 
 @dataclass(kw_only=True)
-class EarlyStop(Quiet):
-    """Keeps the parameters that predict held-out cells best; stops when they get old.
+class EarlyStopping(Quiet):
+    """Retains the parameters with the best validation score (`training.hooks.Hooks`).
 
     Attributes:
-      history: mean nats per held-out cell, one per round.
-      kept: where the fit survives a kill; None: nowhere.
+      trainer: whose progress it evaluates.
+      validation: held-out rows; None: training runs to its end.
+      patience: rounds without a better score after which training stops.
+      deadline: value of `time.perf_counter` at which it stops.
+      verbose: 1 shows a progress bar, even where standard error is no terminal.
+      checkpoints: where the fit survives a kill; None: nowhere.
+      best: parameters of the best round; None before the first evaluation.
+      history: validation scores, in nats per predicted cell, one per round.
     """
 
     trainer: Trainer
@@ -62,43 +76,48 @@ class EarlyStop(Quiet):
     patience: int
     deadline: float
     verbose: int = 0
+    checkpoints: Any = None  # a `Checkpoints`; its module loads Orbax
     best: Params = None
-    history: list[float] = field(default_factory=list)
-    kept: FitCheckpoint | None = None
+    history: tuple[float, ...] = ()
 
     def resume(self, start: Progress) -> Progress:
-        """Where a killed fit stood; `start` if there is none."""
-        if self.kept is None:
-            return start
-        found = self.kept.restore(start)
+        """Returns the progress of the newest checkpoint; `start` if there is none."""
+        found = None if self.checkpoints is None else self.checkpoints.restore(start)
         if found is None:
             return start
-        progress, self.history = found
-        best = self.kept.best(start) if self.validation else None
+        self.history = found.position.scores
+        best = self.checkpoints.restore_best(start) if self.validation else None
         if best is not None:
             self.best = jax.device_get(self.trainer.sampling_params(best))
-        return progress
+        return found
 
     def save(self, progress: Progress) -> None:
-        if self.kept is not None:
-            self.kept.save(progress, self.history)
+        """Saves the progress; with its score, if a round has just ended."""
+        if self.checkpoints is None:
+            return
+        position = progress.position
+        ended = position.phase in ("estep", "done") and position.index == 0
+        score = position.scores[-1] if position.scores and ended else None
+        self.checkpoints.save(progress, score)
 
     def evaluate(self, progress: Progress) -> None:
+        """Scores the model, and retains its parameters if they are the best so far."""
         if self.validation is None:
-            self.best = None
             return
         params = self.trainer.sampling_params(progress)
-        hidden = self.validation.hidden
-        nats = float(self.validation.nats(params)[hidden].mean())
+        nats = float(self.validation.nats(params)[self.validation.predicted].mean())
         if not self.history or nats < min(self.history):
             self.best = jax.device_get(params)
-        self.history.append(nats)
+        self.history = (*self.history, nats)
+        progress.position = dataclasses.replace(progress.position, scores=self.history)
 
     def interrupted(self) -> bool:
+        """Whether the patience or the time is at its end."""
         stale = len(self.history) - 1 - int(np.argmin(self.history or [0.0]))
         return stale >= self.patience or time.perf_counter() > self.deadline
 
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
+        """Returns a visible progress bar if `verbose`."""
         if not self.verbose:
             return super().bar(phase, round_, total, done)
         rounds = self.trainer.plan.rounds

@@ -1,4 +1,4 @@
-"""Fits a table's network: the same `Trainer` as pictures, stopped by held-out cells."""
+"""Fits the network of a table: the trainer of pictures, stopped by held-out cells."""
 
 import time
 from dataclasses import dataclass
@@ -6,21 +6,20 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from ambient_jax import keys
+from ambient_jax.assembly.assemble import assemble
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Objective
-from ambient_jax.diffusion.masked.query_masking import QueryMasking
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.mesh import make_mesh
-from ambient_jax.networks.ensemble import Ensemble
+from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
-from ambient_jax.tabular.fitting.checkpoint import FitCheckpoint, fingerprint
-from ambient_jax.tabular.fitting.early_stopping import EarlyStop, Validation, hide_some
+from ambient_jax.tabular.fitting.early_stopping import (
+    EarlyStopping,
+    Validation,
+    hide_some,
+)
 from ambient_jax.tabular.fitting.network import (
     SETTINGS,
     TableNetwork,
@@ -29,22 +28,22 @@ from ambient_jax.tabular.fitting.network import (
 )
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.linear.warm_start import fit_factors
-from ambient_jax.training.estep import EStep
-from ambient_jax.training.optimizer import make_optimizer, per_member
-from ambient_jax.training.trainer import Interrupted, Plan, Trainer
+from ambient_jax.training.trainer import Interrupted, Trainer
 from ambient_jax.types import Params
 
-LEAST_BATCH = 32
-"""Rows per step of a table that has fewer rows than that."""
+VALIDATION_BATCH = 512
+"""Rows per call when held-out cells are scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """What training leaves.
+    """The result of a fit.
 
     Attributes:
-      history: mean nats per held-out cell after each round; empty without any.
-      seconds: of the whole fit.
+      denoiser, params: the network and its best parameters.
+      history: validation score of each round, in nats per held-out cell; empty without
+        held-out cells.
+      seconds: duration of the fit.
     """
 
     denoiser: TableNetwork
@@ -53,40 +52,39 @@ class Fitted:
     seconds: float
 
 
-def table_mesh() -> Mesh:
-    """One device on a CPU, where more are only threads; all of them elsewhere."""
-    return make_mesh(1 if jax.default_backend() == "cpu" else None)
-
-
 def fit_network(
     codec: TableCodec, encoded: Encoded, excluded_rows: np.ndarray, recipe: Recipe,
-    *, seed: int, verbose: int = 0, keep_in: Path | None = None,
+    *, seed: int, verbose: int = 0, checkpoint_dir: Path | None = None,
 ) -> Fitted:  # fmt: skip
-    """Trains K networks, each but on the rows that it has `excluded_rows [N, K]`.
+    """Trains an ensemble of K networks, or one network.
 
-    Those watch. With `keep_in`, a folder, a fit that was killed goes on where it stood.
+    Network k never trains on rows where `excluded_rows[:, k]` is true; they validate
+    it.
+
+    Args:
+      codec, encoded: vocabularies of the columns, and the rows as tokens.
+      excluded_rows: `[N, K]` bool.
+      recipe, seed: sizes, and root of all randomness.
+      verbose: 1 shows a progress bar.
+      checkpoint_dir: folder from which a killed fit continues; None: it cannot.
+
+    Raises:
+      TrainingDiverged: the loss was not finite before the first round ended.
     """
     clock = time.perf_counter()
-    data, members = (
-        _training_rows(codec, encoded, excluded_rows),
-        excluded_rows.shape[1],
-    )
-    factors = None
-    if len(data) < recipe.factor_rows:
-        assert data.context is not None
-        factors = fit_factors(codec, data.tokens, data.context, data.excluded_rows)
-    settings = {name: getattr(recipe, name) for name in SETTINGS}
-    settings["width"] = recipe.channels(len(data))
-    network = network_of(codec, factors, members, **settings)
-    trainer = make_trainer(network, data, recipe, seed)
-    validation = _validation(network, encoded, excluded_rows, trainer, seed)
-    kept = None
-    if keep_in is not None:
-        kept = FitCheckpoint(keep_in, fingerprint(encoded, excluded_rows, recipe, seed))
+    network, trainer = _assembled(codec, encoded, excluded_rows, recipe, seed)
+    checkpoints = None
+    if checkpoint_dir is not None:
+        # Orbax takes a second to load, which other fits need not wait for.
+        from ambient_jax.tabular.fitting.checkpoint import FitCheckpoint, fingerprint
+
+        identity = fingerprint(encoded, excluded_rows, recipe, seed)
+        checkpoints = FitCheckpoint(checkpoint_dir, identity)
     deadline = np.inf if recipe.max_time is None else clock + recipe.max_time
-    hooks = EarlyStop(
-        trainer=trainer, validation=validation, patience=recipe.patience,
-        deadline=deadline, verbose=verbose, kept=kept,
+    hooks = EarlyStopping(
+        trainer=trainer, patience=recipe.patience, deadline=deadline, verbose=verbose,
+        validation=_validation(network, encoded, excluded_rows, trainer, seed),
+        checkpoints=checkpoints,
     )  # fmt: skip
     progress = hooks.resume(trainer.start())
     try:
@@ -97,21 +95,42 @@ def fit_network(
         if hooks.best is None:
             raise
     finally:
-        if kept is not None:
-            kept.close()
+        if checkpoints is not None:
+            checkpoints.close()
     params = hooks.best
     if params is None:
         params = jax.device_get(trainer.sampling_params(progress))
     return Fitted(
-        denoiser=network, params=params, history=hooks.history,
+        denoiser=network, params=params, history=list(hooks.history),
         seconds=time.perf_counter() - clock,
     )  # fmt: skip
+
+
+def _assembled(
+    codec: TableCodec, encoded: Encoded, excluded_rows: np.ndarray, recipe: Recipe,
+    seed: int,
+) -> tuple[TableNetwork, Trainer]:  # fmt: skip
+    """Returns the network and its trainer."""
+    data, members = (
+        _training_rows(codec, encoded, excluded_rows),
+        excluded_rows.shape[1],
+    )
+    factors = None
+    if len(data) < recipe.factor_rows:
+        assert data.context is not None
+        factors = fit_factors(codec, data.tokens, data.context, data.excluded_rows)
+    fields = {name: getattr(recipe, name) for name in SETTINGS}
+    fields["width"] = recipe.channels(len(data))
+    network = network_of(codec, factors, members, **fields)
+    mesh = make_table_mesh()
+    settings = recipe.settings(len(data), mesh.size, seed)
+    return network, assemble(network, data, settings, mesh)
 
 
 def _training_rows(
     codec: TableCodec, encoded: Encoded, excluded_rows: np.ndarray
 ) -> IncompleteData:
-    """All rows that one network or another learns from."""
+    """Returns the rows that at least one network trains on."""
     rows = ~excluded_rows.all(axis=1)
     return IncompleteData(
         tokens=encoded.tokens[rows], shape=(codec.length,),
@@ -121,10 +140,10 @@ def _training_rows(
 
 
 def _validation(
-    network: TableNetwork, encoded: Encoded, excluded_rows: np.ndarray, trainer: Trainer,
-    seed: int,
+    network: TableNetwork, encoded: Encoded, excluded_rows: np.ndarray,
+    trainer: Trainer, seed: int,
 ) -> Validation | None:  # fmt: skip
-    """The left-out rows with some cells hidden; None where there is no such cell."""
+    """Returns the excluded rows with some cells masked; None without such a cell."""
     rows = excluded_rows.any(axis=1)
     if not rows.any():
         return None
@@ -132,56 +151,6 @@ def _validation(
     x = encoded.tokens[rows]
     z = hide_some(x, network.num_values, rng)
     judge, context = out_of_fold(network, encoded.context[rows], excluded_rows[rows])
-    made = Validation(
-        functions=RowFunctions(judge, trainer.mesh, 512, Sampler()), x=x, z=z,
-        context=context,
-    )  # fmt: skip
-    return made if made.hidden.any() else None
-
-
-def make_trainer(
-    network: TableNetwork, data: IncompleteData, recipe: Recipe, seed: int
-) -> Trainer:
-    """The `Trainer` of a recipe."""
-    mesh = table_mesh()
-    size = mesh.size
-    members = network.size if isinstance(network, Ensemble) else 1
-    batch = min(recipe.batch(len(data)), max(LEAST_BATCH, len(data)))
-    batch = max(size, batch // size * size)
-    total = recipe.steps(len(data))
-    rounds = min(recipe.rounds, total)
-    per_round = -(-total // rounds)
-    plan = Plan(
-        rounds=rounds, steps_per_round=per_round, batch_size=batch,
-        estep_batch_size=2 * batch, ema_decay=0.99, log_every=per_round, seed=seed,
-    )  # fmt: skip
-    # A fit of one round, or one that starts EM at its end, has none.
-    start = recipe.em_start if recipe.em_start < 1 < rounds else None
-    drawn = min(1.0, 2 * per_round * batch / max(1, len(data)))
-    draws = Sampler(num_reveals=4)  # one sampler, one compiled program
-    estep = EStep.over(
-        rounds, start, first=draws, fraction=0.5,
-        rows=drawn, first_rows=drawn, sampler=draws,
-    )  # fmt: skip
-    first_step = (estep.first_round or 0) * per_round
-    objective = _objective(recipe, first_step, per_round, network.length)
-    optimizer = make_optimizer(
-        learning_rate=recipe.rate(len(data)), warmup_steps=100,
-        total_steps=rounds * per_round, weight_decay=recipe.decay(len(data)),
-        clip_norm=1.0 / members,  # the loss is the mean of theirs
-    )  # fmt: skip
-    if members > 1:
-        optimizer = per_member(optimizer)
-    return Trainer(network, data, objective, estep, plan, optimizer, mesh)
-
-
-def _objective(recipe: Recipe, start: int, ramp: int, length: int) -> Objective:
-    """The loss; its consistency part grows over `ramp` steps from step `start` on."""
-    hard = Consistency(teacher="ema", gap=0.3) if recipe.consistency_weight else None
-    return Objective(
-        imputed_weight=recipe.imputed_weight, natural_share=recipe.natural_share,
-        consistency=hard, consistency_weight=recipe.consistency_weight,
-        consistency_start=start, consistency_ramp=ramp, consistency_waits=True,
-        queries=QueryMasking(copied=recipe.copied_share, light=recipe.light_share),
-        t_min=1.0 / max(length, 1),
-    )  # fmt: skip
+    functions = RowFunctions(judge, trainer.mesh, VALIDATION_BATCH, Sampler())
+    validation = Validation(functions=functions, x=x, z=z, context=context)
+    return validation if validation.predicted.any() else None

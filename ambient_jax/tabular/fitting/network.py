@@ -1,4 +1,4 @@
-"""The network of a table, from its codec and settings, and back to the settings."""
+"""Builds the network of a table from its codec and settings, and reads these back."""
 
 from typing import Any
 
@@ -19,9 +19,14 @@ SETTINGS = ("mixer", "width", "depth", "embed")
 def network_of(
     codec: TableCodec, factors: Factors | None, members: int, **settings: Any
 ) -> TableNetwork:
-    """`members` networks with `settings`, or one by itself.
+    """Returns an `Ensemble` of networks, or one network if `members` is 1.
 
-    The arrays of an ensemble's `factors` have a leading axis of `members`.
+    Args:
+      codec: vocabularies of the columns.
+      factors: what the logits start from; its arrays have a leading axis of `members`
+        for an ensemble. None: the marginal shares.
+      members: number of networks.
+      settings: fields of `ColumnNetwork`, see `SETTINGS`.
     """
     tables = tables_of(codec)
     if members == 1:
@@ -32,7 +37,7 @@ def network_of(
 
 
 def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
-    """What `network_of` takes beside a codec: `members` with the settings; factors."""
+    """Returns the settings, `members` among them, and the factors of `network_of`."""
     if isinstance(network, Ensemble):
         member, members = network.member, network.size
         factors = network.own.get("factors")
@@ -45,9 +50,14 @@ def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
 def out_of_fold(
     network: Denoiser, context: np.ndarray, excluded_rows: np.ndarray
 ) -> tuple[Denoiser, np.ndarray]:
-    """What judges rows that were `excluded_rows [N, K]`, and their context `[N, F]` for it.
+    """Returns a network that has not been trained on any of the rows, and its context.
 
-    The members that have not learned from a row answer it; one network has seen none.
+    Of an ensemble it predicts each row by the members that exclude it.
+
+    Args:
+      network: as trained.
+      context: `[N, F]` of rows that at least one member excludes.
+      excluded_rows: `[N, K]` bool.
     """
     if isinstance(network, Ensemble):
         return OutOfFoldEnsemble(ensemble=network), OutOfFoldEnsemble.beside(

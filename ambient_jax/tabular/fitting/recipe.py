@@ -1,43 +1,65 @@
-"""How a table is learned: network, optimizer, length."""
+"""How a table is learned: sizes of the network and of the training, by its rows."""
 
 import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
+from ambient_jax.assembly.masked import MaskedSettings
+from ambient_jax.assembly.settings import Settings
+from ambient_jax.diffusion.masked.query_masking import QueryMasking
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.networks.column_network import Mixer
 
 PASSES = 64
 """Passes over the rows, where the steps that they take lie within `STEPS`."""
 
 STEPS = (400, 4500)
-"""Fewest and most steps; a table of millions of rows is passed over once."""
+"""Minimum and maximum number of steps, except that every row is seen once."""
 
-MEMORY = 35
-"""Passes over the rows in which weight decay forgets by 1/e ..."""
+DECAY_PASSES = 35
+"""Passes over the rows after which weight decay alone has shrunk a weight to 1/e."""
 
-MEMORY_STEPS = 200
-"""... but not in fewer steps than this."""
+MIN_DECAY_STEPS = 200
+"""The same in steps, as a lower limit for tables of which a pass takes few steps."""
 
 SMALL_ROWS = 3000
+"""Tables with fewer rows have smaller networks and batches."""
+
 SMALL_WIDTHS = ((500, 64), (SMALL_ROWS, 128))
-"""Tables of fewer rows than the first numbers have networks of the second width ..."""
+"""Pairs of a number of rows and the width of the networks below it."""
 
 WIDTH = 256
-"""... and others of this one."""
+"""Width of the networks of larger tables."""
 
 SMALL_BATCH, BATCH = 64, 256
-"""Rows per step of tables with fewer than `SMALL_ROWS`, and of others."""
+"""Rows per step of tables with fewer than `SMALL_ROWS` rows, and of larger ones."""
 
-MOST_MEMBERS, MOST_SMALL_MEMBERS = 3, 5
-"""Networks of an ensemble, and of one whose members are small."""
+MIN_BATCH = 32
+"""Rows per step of a table with fewer rows, some of which then occur twice in it."""
 
-COST, COST_COLUMNS = 300_000, 50
-"""Steps times columns that the members may take together, the hidden layers costing as
-much as `COST_COLUMNS` columns: 20,000 rows of 17 columns spend it on one member."""
+MAX_MEMBERS, MAX_SMALL_MEMBERS = 3, 5
+"""Largest number of networks in an ensemble, and in one whose networks are small."""
+
+COST_LIMIT, HIDDEN_COLUMNS = 300_000, 50
+"""Limit of steps times columns over all members. The hidden layers of a network cost as
+much as `HIDDEN_COLUMNS` columns. 20,000 rows of 17 columns reach it with one member."""
 
 FULL_RATE, FULL_RATE_ROWS = 3e-3, 4000
-"""Peak learning rate of tables with so many rows or more; less for smaller ones."""
+"""Peak learning rate of tables with at least so many rows; smaller ones have less."""
+
+REDRAWN_FRACTION = 0.5
+"""Share of a row's missing cells that an E-step redraws."""
+
+DRAW_REVEALS = 4
+"""Reveals of an E-step's draws. The initial and later ones share a compiled program."""
+
+DRAWN_PER_TRAINED = 2
+"""Rows that an E-step draws, in multiples of the rows that a round trains on."""
+
+EMA_DECAY = 0.99
+"""Of the averaged parameters. A fit may have 400 steps, over most of which the slower
+average of pictures would still hold the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +67,26 @@ class Recipe:
     """How a table is learned. Most defaults were chosen on held-out observed cells.
 
     Attributes:
-      members: networks whose predictions are averaged; None: by the size of the table,
-        see `ensemble`.
-      mixer, depth, embed: of each network.
-      width: the same; None: by the number of rows, see `channels`.
-      learning_rate, weight_decay: of AdamW; None: by the size of the table, see
-        `rate` and `decay`.
-      batch_size: rows per step; None: by the rows of the table, see `batch`.
-      max_epochs: passes over the rows at most; None: `steps`.
-      copied_share, light_share: of the rows of a batch, see `QueryMasking`.
-      rounds: evaluations on held-out cells, evenly spread.
-      patience: rounds without improvement before it stops.
-      max_time: seconds after which it stops at the next step; None: no limit.
-      factor_rows: a table of fewer training rows starts from `Factors`. On held-out
-        cells (nats) without and with them: 1,000 rows of california 3.204 and 3.086,
-        letter 1.696 and 1.626; 4,200 rows 3.087 and 3.075, 1.405 and 1.437.
-      em_start: share of the rounds before the first E-step; 1: there is none.
-      imputed_weight, natural_share: see `Objective`.
-      consistency_weight: of the KL from the averaged network; 0 leaves it out.
+      members: number of networks whose predictions are averaged; None: by the size of
+        the table, see `ensemble`.
+      mixer, depth, embed: see `ColumnNetwork`.
+      width: channels of each network; None: by the number of rows, see `channels`.
+      learning_rate, weight_decay: of AdamW; None: by the size of the table, see `rate`
+        and `decay`.
+      batch_size: rows per step; None: by the number of rows, see `batch`.
+      max_epochs: maximum number of passes over the rows; None: see `steps`.
+      copied_share, light_share: see `QueryMasking`.
+      rounds: evaluations on held-out cells, evenly spread over the training.
+      patience: rounds without improvement after which training stops.
+      max_time: seconds after which training stops at the next step; None: no limit.
+      factor_rows: tables with fewer training rows start from a factor model
+        (`Factors`). On held-out cells (nats) without and with it: 1,000 rows of
+        california 3.204 and 3.086, of letter 1.696 and 1.626; 4,200 rows 3.087 and
+        3.075, 1.405 and 1.437.
+      em_start: share of the rounds before the first E-step; 1: there is no EM.
+      imputed_weight, natural_share: see `MaskedObjective`.
+      consistency_weight: weight of the consistency loss, in which the averaged network
+        teaches; 0 omits it.
     """
 
     members: int | None = None
@@ -81,46 +105,93 @@ class Recipe:
     max_time: float | None = None
     factor_rows: int = 3000
     em_start: float = 0.5
-    imputed_weight: float = 0.1
-    natural_share: float = 0.5
-    consistency_weight: float = 1.0
+    imputed_weight: float = MaskedSettings.imputed_weight
+    natural_share: float = MaskedSettings.natural_share
+    consistency_weight: float = MaskedSettings.consistency_weight
 
     def limited(self, max_epochs: int | None, max_time: float | None) -> "Recipe":
-        """The same with the limits that are not None."""
+        """Returns a copy with those of the limits that are not None."""
         limits = {"max_epochs": max_epochs, "max_time": max_time}
         given = {name: value for name, value in limits.items() if value is not None}
         return dataclasses.replace(self, **given)
 
-    def rate(self, num_rows: int) -> float:
-        """The peak learning rate: `learning_rate`, or lower for a small table.
+    def settings(self, num_rows: int, devices: int, seed: int) -> Settings:
+        """Returns the settings of the training of a table.
 
-        With 240 rows, held-out cells were told best at 5e-4 of 5e-4, 1e-3, 2e-3; with
-        810, 6e-4 and 1.4e-3 were alike; with 11,000, 3e-3 was better than 2e-3.
+        Args:
+          num_rows: training rows N.
+          devices: number of devices, which must divide the batch size.
+          seed: root of all randomness.
+        """
+        batch = min(self.batch(num_rows), max(MIN_BATCH, num_rows))
+        batch = max(devices, batch // devices * devices)
+        total = self.steps(num_rows)
+        rounds = min(self.rounds, total)
+        per_round = -(-total // rounds)
+        drawn = min(1.0, DRAWN_PER_TRAINED * per_round * batch / max(1, num_rows))
+        # A fit of one round, or one that would start EM at its end, has none.
+        em = self.em_start < 1 < rounds
+        return Settings(
+            rounds=rounds, steps_per_round=per_round, batch_size=batch,
+            estep_batch_size=2 * batch, log_every=per_round, ema_decay=EMA_DECAY,
+            seed=seed, learning_rate=self.rate(num_rows), warmup_steps=100,
+            weight_decay=self.decay(num_rows), em=em,
+            em_start=self.em_start if em else None,
+            initial_row_share=drawn, row_share=drawn, family=self._family(),
+        )  # fmt: skip
+
+    def _family(self) -> MaskedSettings:
+        draws = Sampler(num_reveals=DRAW_REVEALS)
+        averaged = dataclasses.replace(MaskedSettings.consistency, rows="all")
+        return MaskedSettings(
+            imputed_weight=self.imputed_weight,
+            natural_share=self.natural_share,
+            query_masking=QueryMasking(
+                copied_share=self.copied_share, light_share=self.light_share
+            ),
+            consistency=averaged,
+            consistency_weight=self.consistency_weight,
+            consistency_start=None,
+            skip_unweighted_consistency=True,
+            initial_sampler=draws,
+            refresh_sampler=draws,
+            fraction=REDRAWN_FRACTION,
+            temperature=1.0,
+            final_temperature=1.0,
+        )
+
+    def rate(self, num_rows: int) -> float:
+        """The peak learning rate: `learning_rate`, or less for a small table.
+
+        On held-out cells of 240 rows, 5e-4 was the best of 5e-4, 1e-3 and 2e-3; of 810
+        rows, 6e-4 and 1.4e-3 were alike; of 11,000 rows, 3e-3 was better than 2e-3.
         """
         if self.learning_rate is not None:
             return self.learning_rate
         return FULL_RATE * min(1.0, (num_rows / FULL_RATE_ROWS) ** (2 / 3))
 
     def decay(self, num_rows: int) -> float:
-        """The weight decay: `weight_decay`, or one that forgets in `MEMORY` passes.
+        """The weight decay: `weight_decay`, or by the length of a pass.
 
-        Weights decay by learning rate times this in a step. On held-out cells of two
-        tables a memory of 35 to 40 passes was best, for 3,700 rows as for 11,000.
+        A step shrinks the weights by the learning rate times this. On held-out cells of
+        two tables, shrinking to 1/e in 35 to 40 passes was best, for 3,700 rows as for
+        11,000.
         """
         if self.weight_decay is not None:
             return self.weight_decay
-        steps = max(MEMORY_STEPS, MEMORY * num_rows / self.batch(num_rows))
+        steps = max(MIN_DECAY_STEPS, DECAY_PASSES * num_rows / self.batch(num_rows))
         return 1.0 / (self.rate(num_rows) * steps)
 
     def ensemble(self, num_rows: int, num_columns: int) -> int:
-        """Networks: `members`, or as many as cost no more than one on a large table."""
+        """The number of networks: `members`, or as many as `COST_LIMIT` allows."""
         if self.members is not None:
             return self.members
-        rows = max(self.batch(num_rows), SMALL_BATCH)  # of fewer none goes faster
-        each = self._full_steps(num_rows) * rows / BATCH * (num_columns + COST_COLUMNS)
+        rows = max(self.batch(num_rows), SMALL_BATCH)  # smaller batches are no faster
+        cost = self._full_steps(num_rows) * rows / BATCH
+        cost *= num_columns + HIDDEN_COLUMNS
         small = self.channels(num_rows) < WIDTH
-        most = MOST_SMALL_MEMBERS if small else MOST_MEMBERS
-        return int(np.clip(COST // each, 1, most))
+        maximum = MAX_SMALL_MEMBERS if small else MAX_MEMBERS
+        return int(np.clip(COST_LIMIT // cost, 1, maximum))
 
     def channels(self, num_rows: int) -> int:
         """The width: `width`, or less than `WIDTH` for a small table.
@@ -135,7 +206,7 @@ class Recipe:
         return next((width for rows, width in SMALL_WIDTHS if num_rows < rows), WIDTH)
 
     def batch(self, num_rows: int) -> int:
-        """Rows per step: `batch_size`, or fewer for a small table.
+        """The rows per step: `batch_size`, or fewer for a small table.
 
         On held-out cells, means of three splits (california, 1,000 rows: two), batches
         of 256, 128 and 64 had 2.201, 2.197 and 2.192 nats on diabetes, 1.836, 1.838 and
@@ -146,11 +217,12 @@ class Recipe:
         return SMALL_BATCH if num_rows < SMALL_ROWS else BATCH
 
     def steps(self, num_rows: int) -> int:
-        """Steps in all: `max_epochs`, or `PASSES` within `STEPS`, but one at least."""
+        """The total number of steps, at least 1: by `max_epochs`, or by `PASSES`."""
         if self.max_epochs is None:
             return self._full_steps(num_rows)
         return max(1, round(self.max_epochs * num_rows / self.batch(num_rows)))
 
     def _full_steps(self, num_rows: int) -> int:
-        once = num_rows / self.batch(num_rows)
-        return max(round(once), int(np.clip(round(PASSES * once), *STEPS)))
+        one_pass = num_rows / self.batch(num_rows)
+        steps = int(np.clip(round(PASSES * one_pass), *STEPS))
+        return max(round(one_pass), steps)

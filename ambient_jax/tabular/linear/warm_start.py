@@ -38,8 +38,9 @@ def fit_factors(
     How far each column may trust them, cells of rows left out of a fit decide.
 
     Args:
-      excluded_rows: `[N, K]` bool, the rows that each of K members leaves out. Then each
-        has factors of its own rows, `[K, ...]`; the trust is that of all rows.
+      excluded_rows: `[N, K]` bool, rows that member k does not train on. The factors
+        then have a leading axis of K, fitted on each member's rows; the trust is that
+        of all rows.
     """
     trust = _trust(codec, tokens, context)
 

@@ -1,0 +1,1 @@
+"""Assembles a `Trainer` from one frozen `Settings`, whoever fills it in."""

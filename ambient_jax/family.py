@@ -1,0 +1,135 @@
+"""The two protocols of a diffusion family: what is minimised, and how holes are drawn.
+
+The training loop, the E-step, the checkpoints and the evaluation suite work with any
+family that implements `Objective` and `Completer`; none of them knows what the numbers
+of a row mean. `diffusion/masked/` is the family of masked (absorbing-state) diffusion.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ambient_jax.types import Context, Denoise, Denoiser, Params, RootKey, RowKeys
+
+Rows = jax.Array | np.ndarray
+"""Rows of a data set, `[B, ...]` or `[N, ...]`, in the numbers of the family."""
+
+Metrics = dict[str, Float[Array, ""]]
+
+
+@runtime_checkable
+class TrainingData(Protocol):
+    """The incomplete rows that training is given. Hidden values are not in it."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """`[N, ...]` rows with holes, marked as the family marks them."""
+        ...
+
+    @property
+    def context(self) -> np.ndarray | None:
+        """`[N, F]` extra features of the observed cells, see `Denoiser.apply`."""
+        ...
+
+    @property
+    def excluded_rows(self) -> np.ndarray | None:
+        """`[N, K]` bool: the rows that member k of an ensemble does not train on."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+class Batch(NamedTuple):
+    """Rows of the incomplete data and their current completions.
+
+    Before the first E-step a completion is the incomplete row itself, so that one
+    train step serves the oracle, the baseline and EM alike.
+
+    Attributes:
+      rows: `[B, ...]` incomplete rows.
+      completion: `[B, ...]`, equal to `rows` where these are observed.
+      context: `[B, F]` extra features of the observed cells.
+      excluded_rows: `[B, K]` bool for an ensemble, `[B]` for one network: rows that
+        contribute no loss.
+    """
+
+    rows: Rows
+    completion: Rows
+    context: Context | np.ndarray | None = None
+    excluded_rows: Bool[Array, "B K"] | Bool[Array, " B"] | np.ndarray | None = None
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """What the M-step minimises. Pure; compiled into the train step."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Names of the metrics that a call returns, `loss` first."""
+        ...
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        params: Params,
+        batch: Batch,
+        step: Int[Array, ""],
+        key: RootKey,
+        ema: Params = None,
+    ) -> tuple[Float[Array, ""], Metrics]:
+        """Returns the loss of one batch and its metrics.
+
+        Args:
+          denoiser, params: the network and the parameters that the loss is a function
+            of.
+          batch: see `Batch`.
+          step: steps done so far, for weights that follow a schedule.
+          key: of this step.
+          ema: the averaged parameters, which get no gradient.
+        """
+        ...
+
+
+@runtime_checkable
+class Completer(Protocol):
+    """How the E-step draws `missing | observed` of training rows."""
+
+    def program(self, initial: bool) -> Hashable:
+        """Static settings of the first E-step, or of a later one.
+
+        Equal values share one compiled program.
+        """
+        ...
+
+    def schedule(self, rounds_since_start: int) -> tuple[np.float32, ...]:
+        """Numbers that change from E-step to E-step and do not compile anew."""
+        ...
+
+    def draw(
+        self,
+        program: Hashable,
+        schedule: tuple[Array, ...],
+        denoise: Denoise,
+        rows: Array,
+        completion: Array,
+        keys: RowKeys,
+    ) -> Array:
+        """Returns new completions `[B, ...]` of `rows`. Pure.
+
+        A row depends on its own key and content alone. Observed cells keep their value.
+
+        Args:
+          program, schedule: what the methods of these names returned.
+          denoise: the network bound to its parameters and to the rows' context.
+          rows: `[B, ...]` incomplete rows.
+          completion: `[B, ...]` current completions.
+          keys: one per row.
+        """
+        ...
+
+    def describe(self, rounds_since_start: int) -> str:
+        """The schedule of an E-step in a few words, for the first lines of a run."""
+        ...
