@@ -16,7 +16,7 @@ import numpy as np
 from ambient_jax.evaluation.estimate import mean
 from ambient_jax.experiment.setup import Setup
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.training.estep import Completer
+from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.types import Params
 from benchmarks import finished
 
@@ -33,28 +33,30 @@ def main() -> None:
 
 def compare(made: Setup, params: Params, rows: int, rounds: int) -> None:
     """Prints a line per round: NLL of warm and of fresh completions, and their cost."""
-    warm = dataclasses.replace(
-        made.trainer.estep, first_round=0, rows=1.0, temperature=1.0,
-        warming_rounds=None,
-    )  # fmt: skip
+    draws = dataclasses.replace(
+        made.trainer.estep.completer, temperature=1.0, warming_rounds=None
+    )
     chains = {
-        "warm": warm,
-        "fresh": dataclasses.replace(warm, fraction=1.0, sampler=warm.first),
+        "warm": draws,
+        "fresh": dataclasses.replace(
+            draws, fraction=1.0, refresh_sampler=draws.initial_sampler
+        ),
     }
-    train, functions = made.dataset.train, made.suite.functions
+    train, functions = made.dataset.train, made.suite.evaluators.functions
     data = dataclasses.replace(train, tokens=train.tokens[:rows])
-    completers, drawn = {}, {}
-    for name, settings in chains.items():
-        completers[name] = Completer(
+    drivers, drawn = {}, {}
+    for name, completer in chains.items():
+        settings = EStep(start_round=0, completer=completer)
+        drivers[name] = EStepDriver(
             functions.denoiser, data, settings, made.mesh, functions.batch_size, seed=1
         )
         drawn[name] = data.tokens.copy()
-        print(f"forwards a round, {name}: {settings.sampler.passes}")
+        print(f"forwards a round, {name}: {completer.refresh_sampler.passes}")
     print(f"{'round':>5} " + " ".join(f"{name:>15}" for name in chains))
     for round_ in range(rounds + 1):
         texts = []
-        for name, completer in completers.items():
-            list(completer.run(params, drawn[name], round_))
+        for name, driver in drivers.items():
+            list(driver.run(params, drawn[name], round_))
             texts.append(nats(functions, params, drawn[name], round_))
         print(f"{round_:>5} " + " ".join(f"{text:>15}" for text in texts), flush=True)
 

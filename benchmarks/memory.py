@@ -52,8 +52,9 @@ def peak_after_training(rows: int, side: int) -> int:
     x = np.random.default_rng(0).integers(0, 2, (rows, side, side), dtype=np.uint8)
     data = aj.load_data(x, missingness=aj.MCAR(rate=0.9), num_test=100)
     denoiser = aj.build_denoiser(data, widths=(8, 8), num_heads=1, bottom_blocks=1)
-    estep = aj.EStep(first_round=1, first=aj.Sampler(num_reveals=2))
-    aj.fit(data, denoiser, aj.Fit(rounds=2, steps_per_round=4, estep=estep))
+    few = aj.Sampler(num_reveals=2)
+    family = aj.MaskedSettings(initial_sampler=few, refresh_sampler=few)
+    aj.fit(data, denoiser, aj.Fit(rounds=2, steps_per_round=4, family=family))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024)
 

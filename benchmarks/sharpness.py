@@ -30,7 +30,7 @@ def main() -> None:
     if held_out is None or not held_out.complete:
         parser.error("the run has no complete test rows")
     x = held_out.test[: options.rows]
-    functions, rng = made.suite.functions, np.random.default_rng(0)
+    functions, rng = made.suite.evaluators.functions, np.random.default_rng(0)
     print(f"{'masked':>7} {'NLL':>7} {'best T':>7} {'at best T':>10}")
     for level in range(10):
         share = (level + 0.5) / 10

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import ambient_jax as aj
-from ambient_jax import api
 from ambient_jax.experiment import build
 from configs import em_consistency
 from tests.toys import joint, rows_of
@@ -31,27 +30,25 @@ def test_every_name_of_the_package_is_there():
         _ = aj.nothing
 
 
-def test_fit_has_the_defaults_of_the_config():
-    config, fit = em_consistency.get_config("digits"), aj.Fit()
-    for missing in (0.3, 0.6, 0.9):
-        estep = build.estep(config, missing)
-        assert api.default_estep(fit.rounds, missing) == estep
-    assert fit.sampler == build.sampler(config)
-    length, steps = 64, config.train.steps_per_round
-    assert api.default_objective(length, steps) == build.objective(config, length, 5)
-    for name in ("rounds", "steps_per_round", "batch_size"):
-        assert getattr(fit, name) == config.train[name]
-    assert fit.learning_rate == config.optimizer.learning_rate
+def test_fit_has_the_settings_of_the_config():
+    config = em_consistency.get_config("digits")
+    assert aj.Fit().settings(devices=1) == build.settings(config)
+    assert aj.Settings() == build.settings(em_consistency.get_config())
+
+
+def test_the_devices_divide_the_batch_size_of_a_fit():
+    settings = aj.Fit(batch_size=100).settings(devices=8)
+    assert (settings.batch_size, settings.estep_batch_size) == (96, 192)
 
 
 def test_impute_keeps_what_was_observed_and_fills_the_rest(model, rows):
-    drawn = aj.impute(model, rows[:50], num_draws=3)
+    drawn = model.impute(rows[:50], num_draws=3)
     assert drawn.shape == (3, 50, 6)
     assert set(np.unique(drawn)) <= {0, 1}
     seen = rows[:50] >= 0
     assert np.array_equal(drawn[:, seen], np.stack([rows[:50][seen]] * 3))
     assert not np.array_equal(drawn[0], drawn[1])
-    assert np.array_equal(drawn, aj.impute(model, rows[:50], num_draws=3))
+    assert np.array_equal(drawn, model.impute(rows[:50], num_draws=3))
     mean = model.posterior_mean(rows[:50])
     assert np.array_equal(mean[seen], rows[:50][seen])
 
@@ -60,18 +57,18 @@ def test_scores_are_near_the_truth_and_marginalise_missing_cells(model):
     p = joint(6)
     x = rows_of(p, 300, np.random.default_rng(1)).astype(int)
     truth = np.log(p[tuple(x.T)])
-    scores = aj.score(model, x)
+    scores = model.score(x)
     assert scores.shape == (300,)
     gap = (truth - scores).mean()  # KL to the truth plus the looseness of the bound
     independent = np.log(np.clip(x.mean(axis=0), 0.01, 0.99))
     alone = (x * independent + (1 - x) * np.log1p(-np.exp(independent))).sum(axis=1)
     assert -0.1 < gap < (truth - alone).mean()
-    assert np.array_equal(aj.score(model, np.full((2, 6), -1)), np.zeros(2))
+    assert np.array_equal(model.score(np.full((2, 6), -1)), np.zeros(2))
 
 
 def test_samples_have_the_marginals_of_the_data(model):
     p = joint(6)
-    drawn = aj.sample(model, 2000)
+    drawn = model.sample(2000)
     for i in range(6):
         axes = tuple(a for a in range(6) if a != i)
         assert abs(drawn[:, i].mean() - p.sum(axis=axes)[1]) < 0.15
@@ -79,23 +76,23 @@ def test_samples_have_the_marginals_of_the_data(model):
 
 def test_rows_that_do_not_fit_the_model_are_refused(model):
     with pytest.raises(aj.UserError, match=r"shape \(1, 5\)"):
-        aj.impute(model, np.zeros((1, 5), int))
+        model.impute(np.zeros((1, 5), int))
     with pytest.raises(aj.UserError, match=r"values must lie in 0\.\.1"):
-        aj.impute(model, np.full((1, 6), 2))
+        model.impute(np.full((1, 6), 2))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: aj.impute(m, np.zeros((0, 6), int)), "no rows"),
-        (lambda m: aj.score(m, np.zeros((0, 6), int)), "no rows"),
-        (lambda m: aj.impute(m, np.full((1, 6), "a")), "whole numbers"),
-        (lambda m: aj.score(m, np.full((1, 6), None)), "type object"),
-        (lambda m: aj.impute(m, np.full((1, 6), 0.5)), "fractions"),
-        (lambda m: aj.impute(m, np.full((1, 6), 1), num_draws=0), "at least 1, got 0"),
-        (lambda m: aj.sample(m, 0), "num must be at least 1, got 0"),
-        (lambda m: aj.sample(m, 1, seed=2**40), "seed 1099511627776 lies outside"),
-        (lambda m: aj.sample(m, 1, seed=-1), "seed -1 lies outside"),
+        (lambda m: m.impute(np.zeros((0, 6), int)), "no rows"),
+        (lambda m: m.score(np.zeros((0, 6), int)), "no rows"),
+        (lambda m: m.impute(np.full((1, 6), "a")), "whole numbers"),
+        (lambda m: m.score(np.full((1, 6), None)), "type object"),
+        (lambda m: m.impute(np.full((1, 6), 0.5)), "fractions"),
+        (lambda m: m.impute(np.full((1, 6), 1), num_draws=0), "at least 1, got 0"),
+        (lambda m: m.sample(0), "num must be at least 1, got 0"),
+        (lambda m: m.sample(1, seed=2**40), "seed 1099511627776 lies outside"),
+        (lambda m: m.sample(1, seed=-1), "seed -1 lies outside"),
         (lambda m: aj.load_data(np.zeros((9, 6), int), side=4), "not to an array"),
         (lambda m: aj.load_data(np.full((9, 6), "a")), "whole numbers"),
     ],

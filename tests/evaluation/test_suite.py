@@ -8,8 +8,9 @@ import pytest
 
 from ambient_jax.data.dataset import Dataset, HeldOut, IncompleteData, Labels
 from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.evaluation.masked import VALID_FACTOR, MaskedEvaluators
 from ambient_jax.evaluation.pictures import Gallery
-from ambient_jax.evaluation.suite import VALID, Suite
+from ambient_jax.evaluation.suite import Suite
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_mesh
 from tests.toys import Table, conditional, joint, rows_of
@@ -38,10 +39,10 @@ def dataset(complete=True, labels=True, held_out=True, n=3000):
 def suite_of(data, tmp_path, num_samples=400):
     network, params = Table.exact(P)
     functions = RowFunctions(network, make_mesh(1), 512, Sampler(num_reveals=4))
-    made = Suite(
-        functions=functions, dataset=data, round_rows=100, draws=2, num_exact=200,
+    made = Suite(evaluators=MaskedEvaluators(
+        functions=functions, dataset=data, round_rows=100, num_draws=2, num_exact=200,
         num_samples=num_samples, cache=tmp_path / "classifier.npz",
-    )  # fmt: skip
+    ))  # fmt: skip
     return made, params
 
 
@@ -138,7 +139,7 @@ def test_cheap_figures_score_the_first_rows_only(tmp_path):
     """Full ones score all: the choice of the best checkpoint stays cheap."""
     data = dataset()
     changed = np.where(data.valid.tokens == 1, 0, data.valid.tokens)
-    changed[: VALID * 20] = data.valid.tokens[: VALID * 20]
+    changed[: VALID_FACTOR * 20] = data.valid.tokens[: VALID_FACTOR * 20]
     other = replace(data, valid=replace(data.valid, tokens=changed))
     cheap, full = [], []
     for each in (data, other):

@@ -224,7 +224,7 @@ FIELDS = {
     "consistency.start": (1.0, "config.consistency.start must lie in [0, 1)"),
     "em.final_temperature": (0.0, "final_temperature must be above 0"),
     "em.reveals": (0, "config.em.reveals must be at least 1"),
-    "em.first_reveals": (0, "config.em.first_reveals must be at least 1"),
+    "em.initial_reveals": (0, "config.em.initial_reveals must be at least 1"),
     "optimizer.learning_rate": (0.0, "learning_rate"),
     "optimizer.ema_decay": (1.0, "[0, 1)"),
     "train.rounds": (0, "rounds must be at least 1"),
@@ -245,16 +245,17 @@ def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
         (0.6, 20, 5, 1.0), (0.3, 8, 2, 1.0), (0.9, 24, 4, 0.7), (0.75, 24, 5, 0.85),
     ):  # fmt: skip
         config.train.rounds = rounds
-        estep = build.estep(config, missing)
-        assert estep.first_round == first
-        assert estep.temperature_in(first) == config.em.temperature
-        assert estep.temperature_in(rounds - 2) < estep.temperature_in(rounds - 1)
-        assert estep.temperature_in(rounds - 1) == pytest.approx(last)
+        estep = build.settings(config).estep(missing)
+        assert estep.start_round == first
+        at = estep.completer.temperature_after
+        assert at(0) == config.em.temperature
+        assert at(rounds - 2 - first) < at(rounds - 1 - first)
+        assert at(rounds - 1 - first) == pytest.approx(last)
     config.update_from_flattened_dict({"em.start": 0.5, "em.final_temperature": 0.9})
-    estep = build.estep(config, 0.9)
-    assert (estep.first_round, estep.temperature_in(23)) == (12, 0.9)
+    estep = build.settings(config).estep(0.9)
+    assert (estep.start_round, estep.completer.temperature_after(11)) == (12, 0.9)
     config.em.on = False
-    assert build.estep(config, 0.9).first_round is None
+    assert build.settings(config).estep(0.9).start_round is None
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -1,4 +1,4 @@
-"""An ensemble predicts by the mean, and each member learns by itself."""
+"""An ensemble predicts the mean; each member trains as if it were alone."""
 
 import jax
 import jax.numpy as jnp
@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Batch, Objective
+from ambient_jax.diffusion.masked.objective import MaskedObjective
+from ambient_jax.family import Batch
 from ambient_jax.networks.ensemble import Ensemble, OutOfFoldEnsemble
+from ambient_jax.training.ensemble import EnsembleObjective
 from tests.toys import Table, joint, rows_of
 
 LENGTH = 3
 MEMBER = Table(LENGTH)
 PAIR = Ensemble(member=MEMBER, size=2)
+TAUGHT = MaskedObjective(consistency=Consistency(teacher="ema"), consistency_weight=1.0)
 
 
 def params_of(seed):
@@ -29,9 +32,9 @@ def batch():
 
 def test_it_predicts_the_mean_of_the_probabilities(batch):
     params = jnp.stack([params_of(0), params_of(1)])
-    told = [jax.nn.softmax(MEMBER.apply(p, batch.tokens)) for p in params]
-    p = jnp.exp(PAIR.apply(params, batch.tokens))
-    np.testing.assert_allclose(p, (told[0] + told[1]) / 2, rtol=1e-5)
+    own = [jax.nn.softmax(MEMBER.apply(p, batch.rows)) for p in params]
+    p = jnp.exp(PAIR.apply(params, batch.rows))
+    np.testing.assert_allclose(p, (own[0] + own[1]) / 2, rtol=1e-5)
 
 
 def test_members_start_apart():
@@ -45,9 +48,7 @@ def test_members_start_apart():
 
 def test_a_member_s_gradient_does_not_see_the_others(batch):
     """A loss of the averaged prediction would tie them together."""
-    objective = Objective(
-        consistency=Consistency(teacher="ema"), consistency_weight=1.0
-    )
+    objective = EnsembleObjective(member=TAUGHT)
 
     @jax.jit
     def gradient(params):
@@ -67,9 +68,10 @@ def test_a_member_s_gradient_does_not_see_the_others(batch):
 
 
 def test_its_loss_is_the_mean_of_the_members(batch):
-    objective = Objective()
+    objective = MaskedObjective()
     params = jnp.stack([params_of(0), params_of(1)])
-    whole = objective(PAIR, params, batch, jnp.asarray(0), jax.random.key(4), params)[0]
+    both, key = EnsembleObjective(member=objective), jax.random.key(4)
+    whole = both(PAIR, params, batch, jnp.asarray(0), key, params)[0]
     own = [
         objective(MEMBER, p, batch, jnp.asarray(0), k)[0]
         for p, k in zip(params, jax.random.split(jax.random.key(4), 2), strict=True)
@@ -77,28 +79,26 @@ def test_its_loss_is_the_mean_of_the_members(batch):
     np.testing.assert_allclose(whole, (own[0] + own[1]) / 2, rtol=1e-5)
 
 
-def test_a_row_that_was_left_out_is_answered_by_the_members_that_left_it(batch):
+def test_an_excluded_row_is_predicted_by_the_members_that_exclude_it(batch):
     params = jnp.stack([params_of(0), params_of(1), params_of(2)])
 
-    class Told(Table):
+    class WithContext(Table):
         def apply(self, params, z, context=None):
             return super().apply(params, z)
 
-    three = Ensemble(member=Told(LENGTH), size=3)
+    three = Ensemble(member=WithContext(LENGTH), size=3)
     excluded_rows = np.tile([[True, False, False], [True, False, True]], (16, 1))
     context = jnp.asarray(OutOfFoldEnsemble.beside(np.zeros((32, 3)), excluded_rows))
-    answer = OutOfFoldEnsemble(ensemble=three).apply(params, batch.tokens, context)
-    own = [jax.nn.softmax(MEMBER.apply(p, batch.tokens)) for p in params]
+    answer = OutOfFoldEnsemble(ensemble=three).apply(params, batch.rows, context)
+    own = [jax.nn.softmax(MEMBER.apply(p, batch.rows)) for p in params]
     np.testing.assert_allclose(jnp.exp(answer[0::2]), own[0][0::2], rtol=1e-5)
     both = (own[0] + own[2])[1::2] / 2
     np.testing.assert_allclose(jnp.exp(answer[1::2]), both, rtol=1e-5)
 
 
-def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
+def test_a_member_does_not_train_on_the_rows_that_it_excludes(batch):
     """Their tokens change no bit of its gradient, but of the other's."""
-    objective = Objective(
-        consistency=Consistency(teacher="ema"), consistency_weight=1.0
-    )
+    objective = EnsembleObjective(member=TAUGHT)
     params = jnp.stack([params_of(0), params_of(1)])
     excluded_rows = np.stack([np.arange(32) < 8, np.zeros(32, bool)], axis=1)
 
@@ -111,8 +111,8 @@ def test_a_member_does_not_learn_from_the_rows_that_it_leaves_out(batch):
             )[0]
         )(params)
 
-    known = (batch.tokens < 2) & excluded_rows[:, :1]
-    other = jnp.where(known, 1 - batch.tokens, batch.tokens)
-    before, after = gradient(batch.tokens), gradient(other)
+    known = (batch.rows < 2) & excluded_rows[:, :1]
+    other = jnp.where(known, 1 - batch.rows, batch.rows)
+    before, after = gradient(batch.rows), gradient(other)
     np.testing.assert_array_equal(before[0], after[0])
     assert (before[1] != after[1]).any()

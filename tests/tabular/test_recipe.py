@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
+from ambient_jax.assembly.assemble import assemble
 from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.mesh import make_table_mesh
 from ambient_jax.networks.column_network import ColumnNetwork, ColumnTables
-from ambient_jax.tabular.fitting.fit import make_trainer
 from ambient_jax.tabular.fitting.recipe import (
     BATCH,
-    COST,
-    COST_COLUMNS,
-    MOST_MEMBERS,
-    MOST_SMALL_MEMBERS,
+    COST_LIMIT,
+    HIDDEN_COLUMNS,
+    MAX_MEMBERS,
+    MAX_SMALL_MEMBERS,
     STEPS,
     Recipe,
 )
@@ -25,19 +26,21 @@ def trainer_of(num_rows):
         tokens=np.zeros((num_rows, 2), np.uint8), shape=(2,), num_values=3,
         context=np.zeros((num_rows, 6), np.float32),
     )  # fmt: skip
-    return make_trainer(ColumnNetwork(tables=tables), data, Recipe(), seed=0)
+    mesh = make_table_mesh()
+    settings = Recipe().settings(num_rows, mesh.size, seed=0)
+    return assemble(ColumnNetwork(tables=tables), data, settings, mesh)
 
 
 @pytest.mark.parametrize(("num_rows", "all_of_them"), [(500, True), (10**6, False)])
 def test_an_estep_draws_no_more_rows_than_training_can_use(num_rows, all_of_them):
     trainer = trainer_of(num_rows)
     trained = trainer.plan.steps_per_round * trainer.plan.batch_size
-    drawn = trainer.estep.rows * num_rows
+    drawn = trainer.estep.row_share * num_rows
     assert (drawn == num_rows) is all_of_them
     assert drawn <= min(num_rows, 2 * trained) + 1
     assert drawn >= min(num_rows, trained)
-    first = trainer.estep.first_round
-    assert len(trainer._completer.chosen_rows(first)) == round(drawn)
+    first = trainer.estep.start_round
+    assert len(trainer._driver.chosen_rows(first)) == round(drawn)
 
 
 def test_steps_lie_in_their_limits_until_a_pass_takes_more():
@@ -51,13 +54,13 @@ def test_steps_lie_in_their_limits_until_a_pass_takes_more():
 def test_an_ensemble_costs_no_more_than_one_network_of_a_large_table():
     recipe = Recipe()
     counts = [recipe.ensemble(n, 17) for n in (50, 4000, 20_000)]
-    assert counts == [MOST_SMALL_MEMBERS, MOST_MEMBERS, 1]
+    assert counts == [MAX_SMALL_MEMBERS, MAX_MEMBERS, 1]
     assert recipe.ensemble(2900, 500) == 1
     sizes = [(n, c) for n in (300, 5000, 8000, 30_000) for c in (3, 17, 60)]
     for n, c in sizes:
         count = recipe.ensemble(n, c)
         steps = recipe.steps(n) * recipe.batch(n) / BATCH
-        assert count == 1 or count * steps * (c + COST_COLUMNS) <= COST
+        assert count == 1 or count * steps * (c + HIDDEN_COLUMNS) <= COST_LIMIT
     assert Recipe(members=5).ensemble(10**6, 17) == 5
     # A short fit is one of as many networks: its length is the user's, not the table's.
     assert Recipe(max_epochs=1).ensemble(20_000, 17) == 1

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ambient_jax.data.dataset import IncompleteData
-from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.completer import MaskedCompleter
+from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.training.estep import EStep
@@ -20,8 +21,8 @@ L = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
-    """A network that is told a row's tokens: it predicts `context`, plus a bias."""
+class Echo:
+    """A network whose context is the row: it predicts `context`, plus a bias."""
 
     length: int = L
     num_values: int = 2
@@ -35,7 +36,7 @@ class Told:
         return 30.0 * jax.nn.one_hot(context.astype(jnp.int32), 2) + params
 
 
-def told_rows(n=37):
+def rows_with_context(n=37):
     rng = np.random.default_rng(0)
     context = rng.integers(0, 2, (n, L)).astype(np.float32)
     tokens = np.full((n, L), 2, np.uint8)
@@ -45,8 +46,8 @@ def told_rows(n=37):
 
 
 def test_rows_keep_their_context_in_every_compiled_function(mesh):
-    data, context = told_rows()
-    functions = RowFunctions(Told(), mesh, 8, Sampler(num_reveals=2))
+    data, context = rows_with_context()
+    functions = RowFunctions(Echo(), mesh, 8, Sampler(num_reveals=2))
     params, key = jnp.zeros((1, L, 2)), jax.random.key(0)
     drawn = functions.draw(params, key, data.tokens, context=context)
     np.testing.assert_array_equal(drawn, context)
@@ -55,10 +56,14 @@ def test_rows_keep_their_context_in_every_compiled_function(mesh):
 
 
 def test_rows_keep_their_context_in_training_and_in_the_e_step(mesh):
-    data, context = told_rows()
+    data, context = rows_with_context()
     plan = Plan(rounds=3, steps_per_round=2, batch_size=8, estep_batch_size=8)
     trainer = Trainer(
-        Told(), data, Objective(), EStep(first_round=1, rows=0.5), plan,
+        Echo(), data, MaskedObjective(),
+        EStep(start_round=1, row_share=0.5, completer=MaskedCompleter(
+            initial_sampler=Sampler(num_reveals=16), fraction=0.3,
+            refresh_sampler=Sampler(num_reveals=4),
+        )), plan,
         make_optimizer(
             learning_rate=1e-3, warmup_steps=1, total_steps=6, weight_decay=0.0,
             clip_norm=1.0,
@@ -69,6 +74,6 @@ def test_rows_keep_their_context_in_training_and_in_the_e_step(mesh):
 
 
 def test_context_must_have_a_row_per_row():
-    data, context = told_rows()
+    data, context = rows_with_context()
     with pytest.raises(ValueError, match="36"):
         dataclasses.replace(data, context=context[:-1])

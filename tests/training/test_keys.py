@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from ambient_jax import keys
-from ambient_jax.diffusion.masked.sampling import Sampler
-from ambient_jax.training.estep import Completer
+from ambient_jax.training.estep import EStepDriver
 from ambient_jax.training.hooks import Quiet
 from tests.training.test_trainer import ESTEP, PLAN, trainer_of
 
@@ -71,19 +70,19 @@ def test_every_round_of_the_estep_has_keys_of_its_own(incomplete, mesh, monkeypa
     trainer = trainer_of(incomplete, mesh)
     trainer.run(trainer.start(), Quiet())
     # One for the steps, one for the parameters, one for each E-step.
-    assert len(roots) == 2 + PLAN.rounds - ESTEP.first_round
+    assert len(roots) == 2 + PLAN.rounds - ESTEP.start_round
     assert set(roots.values()) == {1}
 
 
 def test_the_same_completions_move_differently_in_each_round(incomplete, mesh):
     trainer = trainer_of(incomplete, mesh)
     params = trainer.start().state.params
-    settings = type(ESTEP)(first_round=0, sampler=Sampler(num_reveals=2))
-    completer = Completer(trainer.denoiser, incomplete, settings, mesh, 40, 0)
+    settings = dataclasses.replace(ESTEP, start_round=0, row_share=1.0)
+    driver = EStepDriver(trainer.denoiser, incomplete, settings, mesh, 40, 0)
     drawn = []
     for round_ in (1, 2):
         completions = np.where(incomplete.observed, incomplete.tokens, 0)
-        list(completer.run(params, completions, round_))
+        list(driver.run(params, completions, round_))
         drawn.append(completions)
     assert not np.array_equal(*drawn)
     # Nor do two rows of one round move alike.

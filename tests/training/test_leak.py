@@ -8,9 +8,11 @@ import pytest
 from ambient_jax.data.load import from_rows
 from ambient_jax.data.missingness import MCAR, Blocks, Lines
 from ambient_jax.data.npz import Rows
+from ambient_jax.diffusion.masked.completer import MaskedCompleter
 from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.evaluation.masked import MaskedEvaluators
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.training.estep import EStep
@@ -50,18 +52,21 @@ def run(data, mesh, tmp_path):
     network = Table(LENGTH)
     trainer = Trainer(
         network, data.train,
-        Objective(
+        MaskedObjective(
             consistency=Consistency(form="martingale", stop="noisier"),
             consistency_weight=1.0,
         ),
-        EStep(first_round=1, sampler=Sampler(num_reveals=2, corrector_sweeps=1)),
+        EStep(start_round=1, completer=MaskedCompleter(
+            initial_sampler=Sampler(num_reveals=16), fraction=0.3,
+            refresh_sampler=Sampler(num_reveals=2, corrector_sweeps=1),
+        )),
         Plan(rounds=4, steps_per_round=4, batch_size=24, estep_batch_size=24),
         optax.adam(0.05), mesh,
     )  # fmt: skip
-    suite = Suite(
+    suite = Suite(evaluators=MaskedEvaluators(
         functions=RowFunctions(network, mesh, 32, Sampler(num_reveals=2)), dataset=data,
-        round_rows=30, draws=1, num_exact=0, num_samples=0, cache=tmp_path / "none",
-    )  # fmt: skip
+        round_rows=30, num_draws=1, num_exact=0, num_samples=0, cache=tmp_path / "none",
+    ))  # fmt: skip
     hooks = Recording(suite, trainer)
     progress = trainer.run(trainer.start(), hooks)
     leaves = jax.tree.leaves(progress.state)

@@ -7,7 +7,8 @@ import pytest
 
 from ambient_jax.diffusion.masked import absorbing
 from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Batch, Objective
+from ambient_jax.diffusion.masked.objective import MaskedObjective
+from ambient_jax.family import Batch
 from tests.toys import Table, joint, rows_of
 
 KEY = 11
@@ -49,24 +50,24 @@ def test_hidden_truth_changes_nothing(form):
     The batch is all that training sees; here also the completion of a natural row is
     changed, which must be hidden from it.
     """
-    objective = Objective(
+    objective = MaskedObjective(
         natural_share=1.0, imputed_weight=0.5, consistency=form, consistency_weight=1.0
     )
     batch = batch_of()
-    other = jnp.where(batch.tokens == 2, 1 - batch.completion, batch.completion)
+    other = jnp.where(batch.rows == 2, 1 - batch.completion, batch.completion)
     a = value_and_grad(objective, batch, step=5)
-    b = value_and_grad(objective, Batch(batch.tokens, other), step=5)
+    b = value_and_grad(objective, Batch(batch.rows, other), step=5)
     assert float(a[0]) == float(b[0])
     assert np.array_equal(a[1], b[1])
 
 
 def test_completions_do_count_on_the_other_rows():
     """The leak test above can fail: with natural_share = 0 the bits differ."""
-    objective = Objective(natural_share=0.0)
+    objective = MaskedObjective(natural_share=0.0)
     batch = batch_of()
-    other = jnp.where(batch.tokens == 2, 1 - batch.completion, batch.completion)
+    other = jnp.where(batch.rows == 2, 1 - batch.completion, batch.completion)
     a = value_and_grad(objective, batch)
-    b = value_and_grad(objective, Batch(batch.tokens, other))
+    b = value_and_grad(objective, Batch(batch.rows, other))
     assert float(a[0]) != float(b[0])
 
 
@@ -75,7 +76,7 @@ def test_imputed_targets_count_by_their_weight(weight):
     """Only token 0 was observed: the others are trained if their weight is not 0."""
     tokens = jnp.asarray([[0, 2, 2, 2]] * 64, jnp.uint8)
     batch = Batch(tokens, jnp.asarray([[0, 1, 0, 1]] * 64, jnp.uint8))
-    objective = Objective(natural_share=0.0, imputed_weight=weight)
+    objective = MaskedObjective(natural_share=0.0, imputed_weight=weight)
     grad = np.abs(value_and_grad(objective, batch)[1]).sum(axis=(0, 2))
     assert grad[0] > 0
     assert (grad[1:] > 0).all() == (weight > 0)
@@ -83,7 +84,7 @@ def test_imputed_targets_count_by_their_weight(weight):
 
 
 def test_natural_rows_are_the_stated_share():
-    rows = np.asarray(Objective(natural_share=0.25).natural_rows(64))
+    rows = np.asarray(MaskedObjective(natural_share=0.25).natural_rows(64))
     assert rows.shape == (64, 1)
     assert rows.sum() == 16
     # Spread over the batch, along which the times run: a quarter of each quarter.
@@ -103,7 +104,7 @@ def test_contexts_are_masked_with_the_product_of_both_rates(monkeypatch):
     monkeypatch.setattr(absorbing, "forward", spy)
     network, params = Table.exact(joint(4))
     batch = batch_of(n=20_000)
-    natural = Objective(natural_share=1.0)
+    natural = MaskedObjective(natural_share=1.0)
     natural(network, params, batch, jnp.asarray(0), jax.random.key(KEY))
     z, alpha = seen[0]
     for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
@@ -113,11 +114,11 @@ def test_contexts_are_masked_with_the_product_of_both_rates(monkeypatch):
 
 
 def test_consistency_waits_for_its_start_and_ramps():
-    objective = Objective(
+    objective = MaskedObjective(
         consistency=Consistency(),
         consistency_weight=2.0,
-        consistency_start=10,
-        consistency_ramp=10,
+        consistency_start_step=10,
+        consistency_ramp_steps=10,
         natural_share=1.0,
     )
     network, params = Table.exact(joint(4))
@@ -141,9 +142,11 @@ def test_consistency_waits_for_its_start_and_ramps():
 @pytest.mark.parametrize("step", [0, 10, 15])
 def test_waiting_changes_no_gradient(step):
     fields = {"consistency": Consistency(), "consistency_weight": 2.0,
-              "consistency_start": 10, "consistency_ramp": 10}  # fmt: skip
-    waits = Objective(**fields, consistency_waits=True)
-    found = [value_and_grad(o, batch_of(), step) for o in (Objective(**fields), waits)]
+              "consistency_start_step": 10, "consistency_ramp_steps": 10}  # fmt: skip
+    waits = MaskedObjective(**fields, skip_unweighted_consistency=True)
+    found = [
+        value_and_grad(o, batch_of(), step) for o in (MaskedObjective(**fields), waits)
+    ]
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
     args = (batch_of(), jnp.asarray(step), jax.random.key(KEY))
@@ -156,12 +159,12 @@ def test_imputed_reveals_can_be_kept_out_of_the_consistency_loss(rows):
     """Other completions change it, but for `natural` rows, which hide them."""
     network, params = Table.exact(joint(4))
     batch = batch_of()
-    other = jnp.where(batch.tokens == 2, 1 - batch.completion, batch.completion)
-    objective = Objective(natural_share=0.5, consistency=Consistency(rows=rows))
+    other = jnp.where(batch.rows == 2, 1 - batch.completion, batch.completion)
+    objective = MaskedObjective(natural_share=0.5, consistency=Consistency(rows=rows))
     losses = [
         float(
             objective(
-                network, params, Batch(batch.tokens, completion), jnp.asarray(0),
+                network, params, Batch(batch.rows, completion), jnp.asarray(0),
                 jax.random.key(KEY),
             )[1]["consistency_loss"]
         )
@@ -177,7 +180,7 @@ def test_the_averaged_network_teaches_where_it_should():
     other = params + jax.random.normal(jax.random.key(9), params.shape)
 
     def hard(teacher, ema):
-        objective = Objective(consistency=Consistency(teacher=teacher))
+        objective = MaskedObjective(consistency=Consistency(teacher=teacher))
         arguments = (batch_of(), jnp.asarray(0), jax.random.key(KEY), ema)
         return float(objective(network, params, *arguments)[1]["consistency_loss"])
 

@@ -10,8 +10,9 @@ import optax
 import pytest
 
 from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.diffusion.masked.completer import MaskedCompleter
 from ambient_jax.diffusion.masked.consistency import Consistency
-from ambient_jax.diffusion.masked.objective import Objective
+from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.mesh import make_mesh
@@ -24,16 +25,19 @@ PLAN = Plan(
     rounds=4, steps_per_round=5, batch_size=32, estep_batch_size=32, ema_decay=0.9
 )
 ESTEP = EStep(
-    first_round=1,
-    first=Sampler(num_reveals=6),
-    rows=0.7,
-    sampler=Sampler(num_reveals=2),
+    start_round=1,
+    row_share=0.7,
+    completer=MaskedCompleter(
+        initial_sampler=Sampler(num_reveals=6),
+        refresh_sampler=Sampler(num_reveals=2),
+        fraction=0.3,
+    ),
 )
-MARTINGALE = Objective(
+MARTINGALE = MaskedObjective(
     natural_share=0.5,
     consistency=Consistency(form="martingale", stop="noisier"),
     consistency_weight=1.0,
-    consistency_start=8,
+    consistency_start_step=8,
 )
 
 
@@ -88,8 +92,8 @@ def test_a_resumed_estep_leaves_the_rows_before_its_start_alone(incomplete, mesh
     trainer = trainer_of(incomplete, mesh)
     params = trainer.start().state.params
     before = np.where(incomplete.observed, incomplete.tokens, 0).astype(np.uint8)
-    after, chosen = before.copy(), trainer._completer.chosen_rows(2)
-    assert [*trainer._completer.run(params, after, 2, start=64)] == [96, 128, 140]
+    after, chosen = before.copy(), trainer._driver.chosen_rows(2)
+    assert [*trainer._driver.run(params, after, 2, start=64)] == [96, 128, 140]
     changed = np.flatnonzero((before != after).any(axis=1))
     assert changed.min() >= chosen[64]
     assert len(changed) > 20
@@ -169,10 +173,10 @@ def test_rows_with_nothing_observed_are_allowed(incomplete, mesh):
     assert all(np.isfinite(x).all() for x in bits(progress))
 
 
-def toy_kl(reveals, first_round=10):
+def toy_kl(reveals, start_round=10):
     """KL(truth || model) in nats of a look-up table trained from 60 % missing rows.
 
-    `first_round=None` is the baseline: no E-step.
+    `start_round=None` is the baseline: no E-step.
     """
     length, rng = 4, np.random.default_rng(0)
     p = joint(length)
@@ -186,8 +190,10 @@ def toy_kl(reveals, first_round=10):
     )  # fmt: skip
     trainer = Trainer(
         Table(length), data,
-        Objective(natural_share=0.0, imputed_weight=0.1, t_min=0.05),
-        EStep(first_round=first_round, first=sampler, fraction=0.5, sampler=sampler),
+        MaskedObjective(natural_share=0.0, imputed_weight=0.1, t_min=0.05),
+        EStep(start_round=start_round, completer=MaskedCompleter(
+            initial_sampler=sampler, refresh_sampler=sampler, fraction=0.5
+        )),
         plan, optax.adam(optax.cosine_decay_schedule(0.03, 1200, alpha=0.01)),
         make_mesh(1),
     )  # fmt: skip
@@ -197,7 +203,7 @@ def toy_kl(reveals, first_round=10):
 
 def test_em_reaches_the_true_joint_and_a_wrong_sampler_does_not():
     right, wrong = toy_kl(reveals=4), toy_kl(reveals=1)
-    baseline = toy_kl(reveals=4, first_round=None)
+    baseline = toy_kl(reveals=4, start_round=None)
     print(f"nats: EM {right:.4f}, one bulk reveal {wrong:.4f}, baseline {baseline:.4f}")
     assert right < 0.015, right
     assert wrong > 4 * right, (right, wrong)

@@ -1,11 +1,15 @@
-"""Rows that are hidden as queries are: patterns of other rows, or a small part."""
+"""Rows that are masked like queries: by patterns of other rows, or a small part."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ambient_jax.diffusion.masked.query_masking import LIGHT, Hidden, QueryMasking
+from ambient_jax.diffusion.masked.query_masking import (
+    LIGHT_RATES,
+    MaskedRows,
+    QueryMasking,
+)
 
 MASK = 9
 
@@ -13,7 +17,7 @@ MASK = 9
 def hidden(queries, x, unknown, seed=0):
     n = len(x)
     t = ((jnp.arange(n) + 0.5) / n)[:, None]
-    noisy = Hidden(jnp.full_like(x, MASK), t, 1.0 / t)
+    noisy = MaskedRows(jnp.full_like(x, MASK), t, 1.0 / t)
     u = jax.random.uniform(jax.random.key(seed), x.shape)
     return queries(u, x, unknown, noisy, MASK)
 
@@ -27,14 +31,14 @@ def rows(n=4000, length=10, missing=0.3):
 
 def test_copied_rows_hide_what_the_row_before_lacks():
     x, unknown = rows()
-    z, t, weight = hidden(QueryMasking(copied=1.0, light=0.0), x, unknown)
+    z, t, weight = hidden(QueryMasking(copied_share=1.0, light_share=0.0), x, unknown)
     before = np.roll(np.asarray(unknown), 1, axis=0)
     works = (before & ~np.asarray(unknown)).any(axis=1)
     expected = np.where(before, MASK, x)[works]
     np.testing.assert_array_equal(np.asarray(z)[works], expected)
     # Each row counts about once, whatever its pattern hides.
-    told = (np.asarray(z) == MASK) & ~np.asarray(unknown)
-    share = told.sum(1) / np.maximum((~np.asarray(unknown)).sum(1), 1)
+    counted = (np.asarray(z) == MASK) & ~np.asarray(unknown)
+    share = counted.sum(1) / np.maximum((~np.asarray(unknown)).sum(1), 1)
     np.testing.assert_allclose(np.asarray(t)[:, 0], share, rtol=1e-5)
     per_row = np.asarray(weight)[:, 0] * share
     np.testing.assert_allclose(per_row[share >= 0.2], 1.0, rtol=1e-5)
@@ -43,13 +47,13 @@ def test_copied_rows_hide_what_the_row_before_lacks():
 
 def test_a_table_without_holes_is_hidden_lightly():
     x, unknown = rows(missing=0.0)
-    z, _, _ = hidden(QueryMasking(copied=1.0, light=0.0), x, unknown)
-    assert abs((np.asarray(z) == MASK).mean() - sum(LIGHT) / 2) < 0.01
+    z, _, _ = hidden(QueryMasking(copied_share=1.0, light_share=0.0), x, unknown)
+    assert abs((np.asarray(z) == MASK).mean() - sum(LIGHT_RATES) / 2) < 0.01
 
 
 def test_the_rest_keep_the_noise_level_and_its_weight():
     x, unknown = rows()
-    queries = QueryMasking(copied=0.5, light=0.3)
+    queries = QueryMasking(copied_share=0.5, light_share=0.3)
     copied, light = (np.asarray(kind)[:, 0] for kind in queries.kinds(len(x)))
     assert not (copied & light).any()
     assert abs(copied.mean() - 0.5) < 0.01
@@ -65,7 +69,7 @@ def test_the_rest_keep_the_noise_level_and_its_weight():
 
 def test_what_is_unknown_stays_unknown():
     x, unknown = rows()
-    z, _, _ = hidden(QueryMasking(copied=0.5, light=0.5), x, unknown)
+    z, _, _ = hidden(QueryMasking(copied_share=0.5, light_share=0.5), x, unknown)
     assert (np.asarray(z)[np.asarray(unknown)] == MASK).all()
     seen = np.asarray(z) != MASK
     np.testing.assert_array_equal(np.asarray(z)[seen], np.asarray(x)[seen])
@@ -74,4 +78,4 @@ def test_what_is_unknown_stays_unknown():
 @pytest.mark.parametrize("shares", [(0.7, 0.4), (-0.1, 0.2)])
 def test_shares_that_mean_nothing_are_refused(shares):
     with pytest.raises(ValueError, match="shares of the rows"):
-        QueryMasking(copied=shares[0], light=shares[1])
+        QueryMasking(copied_share=shares[0], light_share=shares[1])

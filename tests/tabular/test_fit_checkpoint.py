@@ -7,7 +7,7 @@ import pytest
 
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.experiment import table
-from ambient_jax.tabular.fitting.checkpoint import FitCheckpoint
+from ambient_jax.training.checkpoint import Checkpoints
 from configs.table import get_config
 
 SMALL = Recipe(
@@ -44,32 +44,32 @@ def same(a, b):
 @pytest.mark.parametrize("rounds", [1, 4])
 def test_a_killed_fit_ends_bitwise_the_same(frame, tmp_path, monkeypatch, rounds):
     whole = fitted(frame)
-    real, done = FitCheckpoint.save, []
+    real, done = Checkpoints.save, []
 
-    def save(self, progress, history):
-        real(self, progress, history)
+    def save(self, progress, score):
+        real(self, progress, score)
         done.append(progress.position.round)
         if len(done) == rounds:
             raise Killed
 
-    monkeypatch.setattr(FitCheckpoint, "save", save)
+    monkeypatch.setattr(Checkpoints, "save", save)
     with pytest.raises(Killed):
         fitted(frame, tmp_path)
-    monkeypatch.setattr(FitCheckpoint, "save", real)
-    starts, restore = [], FitCheckpoint.restore
+    monkeypatch.setattr(Checkpoints, "save", real)
+    starts, restore = [], Checkpoints.restore
 
     def spy(self, template):
         found = restore(self, template)
-        starts.append(found and found[0].position.round)
+        starts.append(found and found.position.round)
         return found
 
-    monkeypatch.setattr(FitCheckpoint, "restore", spy)
+    monkeypatch.setattr(Checkpoints, "restore", spy)
     assert same(fitted(frame, tmp_path), whole)
     assert starts == [rounds]  # and not from the beginning
     assert same(fitted(frame, tmp_path), whole)  # a finished one is read back
 
 
-def test_a_kept_fit_of_other_data_or_seed_is_not_gone_on_with(frame, tmp_path):
+def test_an_unfinished_fit_of_other_data_or_seed_is_not_continued(frame, tmp_path):
     fitted(frame, tmp_path)
     with pytest.warns(UserWarning, match="other data or settings"):
         assert same(fitted(frame[::-1], tmp_path), fitted(frame[::-1]))
