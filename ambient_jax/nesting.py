@@ -15,3 +15,15 @@ def flatten(
         else:
             flat[f"{prefix}{name}"] = value
     return flat
+
+
+def nest(flat: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
+    """Returns the nested mappings that `flatten` made flat."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *parents, name = path.split(separator)
+        inner = tree
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[name] = value
+    return tree

@@ -1,5 +1,7 @@
 """`import ambient_jax as aj`: what the README shows, on toy rows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -100,3 +102,36 @@ def test_rows_that_do_not_fit_the_model_are_refused(model):
 def test_what_cannot_be_used_is_a_user_error(model, call, message):
     with pytest.raises(aj.UserError, match=message):
         call(model)
+
+
+def test_a_saved_model_is_read_back_bit_for_bit(model, rows, tmp_path):
+    model.save(tmp_path / "model")
+    back = aj.Model.load(tmp_path / "model")
+    assert back.denoiser == model.denoiser
+    assert (back.sampler, back.shape) == (model.sampler, model.shape)
+    np.testing.assert_array_equal(model.impute(rows[:20]), back.impute(rows[:20]))
+    np.testing.assert_array_equal(model.score(rows[:20]), back.score(rows[:20]))
+
+
+def test_a_network_of_your_own_is_given_again(model, tmp_path):
+    class Own(type(model.denoiser)):
+        pass
+
+    names = [field.name for field in dataclasses.fields(model.denoiser)]
+    own = Own(**{name: getattr(model.denoiser, name) for name in names})
+    dataclasses.replace(model, denoiser=own).save(tmp_path)
+    with pytest.raises(aj.UserError, match="a network of your own, Own"):
+        aj.Model.load(tmp_path)
+    assert aj.Model.load(tmp_path, denoiser=own).denoiser is own
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.npz"])
+@pytest.mark.parametrize("share", [None, 0.0, 0.5])
+def test_a_saved_model_that_is_torn_is_refused(model, tmp_path, name, share):
+    model.save(tmp_path)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).unlink()
+    if share is not None:
+        (tmp_path / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(aj.UserError, match="holds no saved|damaged or foreign"):
+        aj.Model.load(tmp_path)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ambient_jax.files import digest, write_json, write_npz
-from ambient_jax.nesting import flatten
+from ambient_jax.nesting import flatten, nest
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.codec import TableCodec
@@ -140,7 +140,7 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
         network = network_of(codec, Factors(**factors) if factors else None, **settings)
         reach = _under("reach/", arrays)
         imputer.model_ = TableModel(
-            codec=codec, denoiser=network, params=_nested(_under("params/", arrays)),
+            codec=codec, denoiser=network, params=nest(_under("params/", arrays), "/"),
             reach=Reach(**reach) if reach else None,
         )  # fmt: skip
     return imputer
@@ -150,15 +150,3 @@ def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Those whose names begin with `prefix`, without it."""
     found = {k: v for k, v in arrays.items() if k.startswith(prefix)}
     return {k.removeprefix(prefix): v for k, v in found.items()}
-
-
-def _nested(flat: dict[str, Any]) -> dict[str, Any]:
-    """The inverse of `flatten(tree, "/")`."""
-    tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, name = path.split("/")
-        inner = tree
-        for folder in folders:
-            inner = inner.setdefault(folder, {})
-        inner[name] = value
-    return tree

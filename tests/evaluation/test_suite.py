@@ -123,15 +123,15 @@ def test_without_truth_its_figures_are_left_out_with_a_line(tmp_path):
 @pytest.mark.parametrize(
     ("num_samples", "n", "why"),
     [
-        (0, 50, "two samples or more, not 0 (eval.num_samples)"),
-        (1, 50, "two samples or more, not 1 (eval.num_samples)"),
+        (0, 50, "two samples or more, not num_samples=0"),
+        (1, 50, "two samples or more, not num_samples=1"),
         (20, 1, "two test rows"),
         (20, 50, None),
     ],
 )
 def test_why_samples_are_not_judged(tmp_path, num_samples, n, why):
     suite, _ = suite_of(dataset(n=n), tmp_path, num_samples)
-    assert (suite._samples is None) == (why is not None)
+    assert (suite.evaluators._samples is None) == (why is not None)
     assert [why in line for line in suite.skipped_figures] == [True] * (why is not None)
 
 
@@ -144,7 +144,8 @@ def test_cheap_figures_score_the_first_rows_only(tmp_path):
     cheap, full = [], []
     for each in (data, other):
         suite, params = suite_of(each, tmp_path)
-        suite, key = replace(suite, round_rows=20), jax.random.key(0)
+        few = replace(suite.evaluators, round_rows=20)
+        suite, key = replace(suite, evaluators=few), jax.random.key(0)
         for figures, run in ((cheap, suite.cheap), (full, suite.full)):
             figures.append(run(params, data.train.tokens, key)["valid_nll_nats"])
     assert cheap[0] == cheap[1]

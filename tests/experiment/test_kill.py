@@ -21,9 +21,10 @@ TINY = [
     "--config.train.rounds=5", "--config.train.steps_per_round=4",
     "--config.train.log_every=2", "--config.train.batch_size=32",
     "--config.train.estep_batch_size=64", "--config.em.start=0.2",
-    "--config.em.reveals=2", "--config.em.first_reveals=3",
+    "--config.em.reveals=2", "--config.em.initial_reveals=3",
     "--config.eval.every_rounds=2", "--config.eval.round_rows=20",
-    "--config.eval.num_draws=1", "--config.eval.num_exact=8", "--config.eval.num_samples=0",
+    "--config.eval.num_draws=1", "--config.eval.num_exact=8",
+    "--config.eval.num_samples=0",
     "--config.sampler.reveals=3", "--config.sampler.corrector_sweeps=1",
 ]  # fmt: skip
 

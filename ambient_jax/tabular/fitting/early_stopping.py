@@ -82,7 +82,9 @@ class EarlyStopping(Quiet):
 
     def resume(self, start: Progress) -> Progress:
         """Returns the progress of the newest checkpoint; `start` if there is none."""
-        found = None if self.checkpoints is None else self.checkpoints.restore(start)
+        if self.checkpoints is None:
+            return start
+        found = self.checkpoints.restore(start)
         if found is None:
             return start
         self.history = found.position.scores
