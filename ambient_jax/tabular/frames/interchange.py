@@ -14,7 +14,7 @@ NULLABLE = {
 """pandas' types that can be missing; whole numbers with holes stay whole in them."""
 
 
-def other_frame(X: Any) -> nw.DataFrame | None:
+def non_pandas_frame(X: Any) -> nw.DataFrame | None:
     """`X` in narwhals' wrapper if it is a frame, but not one of pandas.
 
     Raises:

@@ -16,6 +16,11 @@ YEARS = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us"))
 """First and last day that Python's own dates, and texts of dates, can be."""
 
 
+def holes_of(frame: pd.DataFrame) -> np.ndarray:
+    """Returns `[N, columns]` bool, true where a cell is NaN, None, NaT or pd.NA."""
+    return frame.isna().to_numpy()
+
+
 def kind_of(series: pd.Series, name: Any) -> Kind:
     """What the observed cells of a column are.
 
