@@ -19,9 +19,9 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]
     """Converts the input of the estimator into a pandas DataFrame.
 
     Args:
-      estimator: The estimator that received the input.
+      estimator: the estimator that received the input.
       X: `[N, columns]`; a frame of pandas or another library, or an array.
-      reset: Whether to set `n_features_in_` and `feature_names_in_` of the estimator,
+      reset: whether to set `n_features_in_` and `feature_names_in_` of the estimator,
         as in `fit`, or to check that `X` agrees with them.
 
     Returns:
@@ -84,19 +84,19 @@ def position_of(column: Any, frame: pd.DataFrame, parameter: str) -> int:
     A name takes precedence over a position.
 
     Args:
-      column: The name or position.
-      frame: The frame that has the column.
-      parameter: The estimator's parameter that gives the column, for error messages.
+      column: the name or position.
+      frame: the frame that has the column.
+      parameter: the estimator's parameter that gives the column, for error messages.
 
     Raises:
-      ValueError: The frame has no such column, or several of that name.
+      ValueError: the frame has no such column, or several of that name.
     """
     names = list(frame.columns)
     if column in names:
         if names.count(column) > 1:
             raise ValueError(
-                f"{parameter} names column {column!r}, which occurs {names.count(column)} "
-                "times; give its position"
+                f"{parameter} names column {column!r}, which occurs "
+                f"{names.count(column)} times; give its position"
             )
         return names.index(column)
     if isinstance(column, int | np.integer) and 0 <= column < len(names):
@@ -112,9 +112,9 @@ def warn_about_empty_columns(
     """Warns of columns without any observed value, which cannot be imputed.
 
     Args:
-      frame: The frame of fit.
-      codec: The codec that was fitted on it.
-      keep: Whether the output of the estimator contains these columns.
+      frame: the frame of fit.
+      codec: the codec that was fitted on it.
+      keep: whether the output of the estimator contains these columns.
     """
     if codec.empty:
         names = ", ".join(repr(frame.columns[p]) for p in codec.empty)

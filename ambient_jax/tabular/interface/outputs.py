@@ -18,9 +18,9 @@ def output_positions(
     """Returns the positions of the input columns that the output contains.
 
     Args:
-      count: Number of input columns.
-      empty: Positions of the columns without any observed value in fit.
-      keep_empty: Whether the output contains the empty columns.
+      count: number of input columns.
+      empty: positions of the columns without any observed value in fit.
+      keep_empty: whether the output contains the empty columns.
     """
     return np.setdiff1d(np.arange(count), () if keep_empty else empty)
 
@@ -31,10 +31,10 @@ def add_indicators(
     """Appends to `out` a boolean indicator of missing cells for each given column.
 
     Args:
-      out: The completed rows.
-      frame: The same rows before imputation, which name the columns.
+      out: the completed rows.
+      frame: the same rows before imputation, which name the columns.
       holes: `[N, columns]` bool, true where a cell of `frame` is missing.
-      positions: Positions in `frame` of the columns that get an indicator.
+      positions: positions in `frame` of the columns that get an indicator.
     """
     flags = pd.DataFrame(holes[:, positions], index=out.index)
     flags.columns = pd.Index([f"{PREFIX}{frame.columns[i]}" for i in positions])
@@ -47,11 +47,11 @@ def output_names(
     """Returns the names of the output columns as an object array.
 
     Args:
-      names: Names of the input columns as scikit-learn stores them.
-      frame_names: Names in the frame of fit. They replace `names` if they are text
+      names: names of the input columns as scikit-learn stores them.
+      frame_names: names in the frame of fit. They replace `names` if they are text
         and some are equal, because scikit-learn does not store such names.
-      positions: Positions of the input columns that the output contains.
-      indicators: Positions of the input columns that have an indicator column.
+      positions: positions of the input columns that the output contains.
+      indicators: positions of the input columns that have an indicator column.
     """
     equal = len(set(frame_names)) < len(frame_names)
     if equal and all(isinstance(name, str) for name in frame_names):
@@ -64,8 +64,8 @@ def to_input_type(out: pd.DataFrame, original: Any) -> Any:
     """Converts the output to the type of the estimator's input.
 
     Args:
-      out: The output as a pandas frame.
-      original: The second value that `as_frame` returned: None for a pandas frame, a
+      out: the output as a pandas frame.
+      original: the second value that `as_frame` returned: None for a pandas frame, a
         frame in narwhals' wrapper, or an array.
 
     Returns:

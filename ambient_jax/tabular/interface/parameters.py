@@ -46,14 +46,14 @@ def shifts_by_position(
       delta: `{column name or position: shift}`, with shifts in units of the column.
         They are added to imputed values, to analyse the sensitivity of results to
         data that are missing not at random (MNAR).
-      frame: The frame whose columns are named.
-      codec: The fitted codec of that frame.
+      frame: the frame whose columns are named.
+      codec: the fitted codec of that frame.
 
     Returns:
       `{column position: shift}`.
 
     Raises:
-      ValueError: The frame has no such column, or it holds categories.
+      ValueError: the frame has no such column, or it holds categories.
     """
     numeric = {column.position for column in codec.columns if column.numeric}
     shifts = {}
