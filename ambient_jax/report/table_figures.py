@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from ambient_jax.report.figures import COLORS
 from ambient_jax.report.numeric import kind, numbers, texts
-from ambient_jax.tabular.frames.kinds import YEARS
+from ambient_jax.tabular.frames.kinds import DATE_RANGE
 
 MOST_PANELS = 24
 
-FIRST, LAST = date2num(YEARS) + np.array([1, -1])
+FIRST, LAST = date2num(DATE_RANGE) + np.array([1, -1])
 """Days since 1970 between which an axis of dates must lie."""
 
 

@@ -1,1 +1,1 @@
-"""Tables: a DataFrame to tokens and back, and a scikit-learn imputer."""
+"""Tables: converts a DataFrame to tokens and back, and imputes like scikit-learn."""

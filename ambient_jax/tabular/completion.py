@@ -11,8 +11,7 @@ from ambient_jax.tabular import predictive
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.columns.tail_shift import Ends
-from ambient_jax.tabular.frames.kinds import limits_of
-from ambient_jax.tabular.interface.inputs import holes_of
+from ambient_jax.tabular.frames.kinds import holes_of, limits_of
 from ambient_jax.tabular.linear.tail_extrapolation import Tails
 from ambient_jax.tabular.model import TableModel
 

@@ -28,8 +28,8 @@ def new_rows(
             )
     columns = {column.position: column for column in codec.columns}
     series = [
-        field.missing(count) if i not in values
-        else columns[i].filled(field.blank(count), np.arange(count), values[i])
+        field.missing_cells(count) if i not in values
+        else columns[i].filled(field.cells_to_fill(count), np.arange(count), values[i])
         for i, field in enumerate(schema)
     ]  # fmt: skip
     out = pd.concat(series, axis=1)

@@ -18,21 +18,23 @@ from ambient_jax.tabular.distribution import distribution_of
 from ambient_jax.tabular.fitting.fit import fit_network
 from ambient_jax.tabular.fitting.held_out import calibrate, choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
+from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
 from ambient_jax.tabular.interface.inputs import (
     as_frame,
-    holes_of,
     position_of,
-    warn_of_empty,
+    warn_about_empty_columns,
 )
 from ambient_jax.tabular.interface.outputs import (
-    as_given,
-    kept_columns,
-    names_out,
-    with_indicators,
+    add_indicators,
+    output_names,
+    output_positions,
+    to_input_type,
 )
-from ambient_jax.tabular.interface.parameters import check_parameters
-from ambient_jax.tabular.interface.shifts import shifts_of
+from ambient_jax.tabular.interface.parameters import (
+    check_parameters,
+    shifts_by_position,
+)
 from ambient_jax.tabular.linear.tail_fit import fit_reach
 from ambient_jax.tabular.model import TableModel
 
@@ -125,8 +127,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             frame, max_bins=self.max_bins, max_categories=self.max_categories,
             categorical=told,
         )  # fmt: skip
-        warn_of_empty(frame, codec, self.keep_empty_features)
-        shifts_of(self.delta, frame, codec)  # refused before training
+        warn_about_empty_columns(frame, codec, self.keep_empty_features)
+        shifts_by_position(self.delta, frame, codec)  # refused before training
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.schema_, self.codec_ = schema_of(frame), codec
         self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
@@ -229,13 +231,13 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         names = np.asarray(_check_feature_names_in(self, input_features), object)
         own = [field.name for field in self.schema_]
         flags = self.holes_in_fit_ if self.add_indicator else np.zeros(0, int)
-        return names_out(names, own, self._kept(), flags)
+        return output_names(names, own, self._kept(), flags)
 
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")
         check_parameters(self)
         frame, given = as_frame(self, X, reset=False)
-        shifts = shifts_of(self.delta, frame, self.codec_)
+        shifts = shifts_by_position(self.delta, frame, self.codec_)
         done = Completion(self.codec_, self.model_, frame, shifts)
         return done, given
 
@@ -243,11 +245,11 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """Drops and adds the columns that the parameters say; in the type that came."""
         out = out.iloc[:, self._kept()]
         if self.add_indicator:
-            out = with_indicators(done, out, self.holes_in_fit_)
-        return as_given(out, given)
+            out = add_indicators(out, done.frame, done.holes, self.holes_in_fit_)
+        return to_input_type(out, given)
 
     def _kept(self) -> np.ndarray:
-        return kept_columns(
+        return output_positions(
             self.n_features_in_, self.codec_.empty, self.keep_empty_features
         )
 

@@ -9,11 +9,11 @@ import pandas as pd
 from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames import json_cells
-from ambient_jax.tabular.frames.filling import fill
+from ambient_jax.tabular.frames.filling import fill_cells
 from ambient_jax.tabular.frames.kinds import (
     Kind,
     numbers_of,
-    objects_of,
+    object_type_of,
     precision_of,
     unit_of,
     zone_of,
@@ -32,7 +32,7 @@ class Column:
       kind: what its cells are.
       unit: step of dates (`D`, `h`, ...), else "".
       coder: its vocabulary.
-      objects: what the numbers or dates of an object column are, see `objects_of`.
+      objects: what the numbers or dates of an object column are, see `object_type_of`.
       zone: time zone by whose clock its dates are counted; None if they have none.
     """
 
@@ -63,7 +63,7 @@ class Column:
             numbers = numbers_of(observed, kind, unit, name, zone)
             bins = max(4, min(max_bins, len(numbers) // 10))
             coder = NumberColumn.fit(numbers, bins, precision_of(observed.dtype))
-            objects = objects_of(observed)
+            objects = object_type_of(observed)
         return cls(name=name, position=position, kind=kind, unit=unit, coder=coder,
                    objects=objects, zone=zone)  # fmt: skip
 
@@ -86,9 +86,9 @@ class Column:
         """
         objects = self.objects
         if self.numeric and not objects:  # an older model does not tell
-            objects = objects_of(series)
+            objects = object_type_of(series)
         try:
-            return fill(series, where, values, objects, self.zone)
+            return fill_cells(series, where, values, objects, self.zone)
         except (TypeError, ValueError, AttributeError) as error:
             if repr(self.name) in str(error):
                 raise

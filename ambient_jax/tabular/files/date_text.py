@@ -1,4 +1,4 @@
-"""Dates that a CSV holds as text: the one format that they have, if they have one."""
+"""Detects the format of dates that are written as text, and reads and writes it."""
 
 import re
 from dataclasses import dataclass
@@ -7,70 +7,82 @@ import pandas as pd
 
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y",
          "%m-%d-%Y")  # fmt: skip
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f")
 FORMATS = (
-    *(day + clock for day in _DAYS for clock in _CLOCKS),
-    *("%Y-%m-%d" + clock.replace(" ", "T") + zone
-      for clock in _CLOCKS[1:] for zone in ("", "Z")),
+    *(day + time for day in _DAYS for time in _TIMES),
+    *("%Y-%m-%d" + time.replace(" ", "T") + zone
+      for time in _TIMES[1:] for zone in ("", "Z")),
 )  # fmt: skip
-"""Formats of `strptime` that are looked for."""
+"""Formats that are recognized, in the notation of `strptime`.
 
-_YEAR, _OTHER = r"\d{4}", r"\d{1,2}"
-ROUGHLY = (
-    rf"\s*(?:{_YEAR}([-/.]){_OTHER}\1{_OTHER}|{_OTHER}([-/.]){_OTHER}\2{_YEAR})"
+They are written with numbers only, the year in four digits."""
+
+_YEAR, _PART = r"\d{4}", r"\d{1,2}"
+DATE_PATTERN = (
+    rf"\s*(?:{_YEAR}([-/.]){_PART}\1{_PART}|{_PART}([-/.]){_PART}\2{_YEAR})"
     r"(?:[ T]\d{1,2}:\d{2}.*)?\s*"
 )
-"""What looks like a date, perhaps of another format."""
+"""Regular expression of text that looks like a date.
+
+It matches every text of `FORMATS` and also dates that do not exist or have another
+format; the user is warned of these."""
 
 
 @dataclass(frozen=True)
-class DateText:
-    """How the dates of a column are written.
+class DateFormat:
+    """The way in which the dates of a column are written.
 
     Attributes:
-      form: of `FORMATS`.
+      pattern: one of `FORMATS`.
       padded: whether days and months below ten begin with a zero.
-      digits: of a second's fraction.
+      fraction_digits: number of decimals of a second that `write` retains.
     """
 
-    form: str
+    pattern: str
     padded: bool
-    digits: int
+    fraction_digits: int
 
     def read(self, cells: pd.Series) -> pd.Series:
-        """Dates `[n]` of texts; NaT where missing."""
-        return pd.to_datetime(cells, format=self.form)
+        """Parses text `[n]` to dates; NaT where it is missing.
+
+        Raises:
+          ValueError: a cell does not have this format.
+        """
+        return pd.to_datetime(cells, format=self.pattern)
 
     def write(self, date: pd.Timestamp) -> str:
-        """The text of one date."""
-        # Years below 1000 have less than four digits on some systems.
-        text = date.strftime(self.form.replace("%Y", f"{date.year:04}"))
-        text = re.sub(r"(?<=\.)\d{6}", lambda found: found[0][: self.digits], text)
+        """Returns the text of a date."""
+        # strftime pads years below 1000 to four digits on some systems only.
+        text = date.strftime(self.pattern.replace("%Y", f"{date.year:04}"))
+        text = re.sub(
+            r"(?<=\.)\d{6}", lambda found: found[0][: self.fraction_digits], text
+        )
         if self.padded:
             return text
-        day, *clock = re.split("(?=[ T])", text, maxsplit=1)
-        return "".join([re.sub(r"\b0(?=\d\b)", "", day), *clock])
+        day, *time = re.split("(?=[ T])", text, maxsplit=1)
+        return "".join([re.sub(r"\b0(?=\d\b)", "", day), *time])
 
 
-def date_texts(cells: pd.Series) -> list[DateText]:
-    """The ways in which all observed texts `cells [n]` are dates.
+def find_date_formats(cells: pd.Series) -> list[DateFormat]:
+    """Returns every format that parses all observed texts of a column `[n]`.
 
-    None, if they are something else; two, if nothing tells the day from the month.
+    The list is empty if the texts are not dates of one format. It has two entries if
+    the day and the month cannot be distinguished, as in 01/02/2024.
     """
-    some = pd.Series(cells.dropna().unique(), dtype=str)
-    if not len(some) or not some.str.fullmatch(ROUGHLY).all():
+    observed = pd.Series(cells.dropna().unique(), dtype=str)
+    if not len(observed) or not observed.str.fullmatch(DATE_PATTERN).all():
         return []
-    days = some.str.replace("[ T].*", "", regex=True)
+    days = observed.str.replace("[ T].*", "", regex=True)
     padded = not days.str.contains(r"\b\d\b").any()
-    fractions = some.str.extract(r":\d{2}\.(\d+)", expand=False)
+    fractions = observed.str.extract(r":\d{2}\.(\d+)", expand=False)
     digits = int(fractions.str.len().fillna(0).max())
-    ways = [DateText(form, padded, digits) for form in FORMATS]
-    return [way for way in ways if _reads(way, some)]
+    candidates = [DateFormat(pattern, padded, digits) for pattern in FORMATS]
+    return [candidate for candidate in candidates if _parses(candidate, observed)]
 
 
-def _reads(way: DateText, cells: pd.Series) -> bool:
+def _parses(candidate: DateFormat, cells: pd.Series) -> bool:
     try:
-        way.read(cells)
+        candidate.read(cells)
     except ValueError:
         return False
     return True

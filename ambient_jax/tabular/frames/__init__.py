@@ -1,0 +1,1 @@
+"""DataFrames: column kinds, dtypes, missing cells, and exchange with other formats."""

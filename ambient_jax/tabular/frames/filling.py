@@ -1,4 +1,4 @@
-"""Holes of a column filled, in its own type."""
+"""Fills the missing cells of a column and preserves its dtype."""
 
 from decimal import Decimal
 from numbers import Number
@@ -8,49 +8,46 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as pdt
 
-from ambient_jax.tabular.frames.kinds import in_years, zone_of
+from ambient_jax.tabular.frames.kinds import in_date_range, zone_of
 
 
-def fill(
-    series: pd.Series, where: np.ndarray, values: np.ndarray, objects: str = "",
-    zone: Any = None,
+def fill_cells(
+    series: pd.Series, positions: np.ndarray, values: np.ndarray,
+    object_type: str = "", zone: Any = None,
 ) -> pd.Series:  # fmt: skip
-    """A copy with `values [m]` at the m positions `where`; the dtype stays.
+    """Returns a copy of a column with new values in some cells.
 
-    `objects` are what numbers become in an object column, see `objects_of`; dates are
-    told by the clock of `zone`. Where the dtype cannot hold them (an all-missing float
-    column of a frame whose column holds text) the copy is of objects.
+    The dtype stays the same, with three exceptions: a categorical dtype gains the
+    categories that it lacks, a column without any observed value takes the dtype of
+    the dates that fill it, and one of floats becomes one of objects if the values are
+    not numbers (pandas stores text that is all missing as floats).
+
+    Args:
+      series: `[n]`, the column.
+      positions: `[m]` ints, the positions of the cells to fill.
+      values: `[m]`, their values; dates in local time, without a time zone.
+      object_type: what numbers or dates become in a column of objects, see
+        `kinds.object_type_of`.
+      zone: time zone of the dates; None if they have none.
+
+    Raises:
+      ValueError: a value is out of the range of the dtype.
+      TypeError: the dtype cannot hold values of this type.
     """
-    if len(where) == 0:
+    if len(positions) == 0:
         return series.copy()
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _fill_categories(series, positions, values)
+    if values.dtype.kind in "mM" and not object_type:
+        series = _with_date_dtype(series, values, zone)
+    if zone_of(series.dtype) is not None and values.dtype != object:
+        return _fill_zoned(series, positions, values, zone)
     dtype: Any = series.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        new = [v for v in pd.unique(pd.Series(values)) if v not in dtype.categories]
-        out = series.cat.add_categories(new) if new else series.copy()
-        codes = np.array(out.cat.codes)
-        codes = codes.astype(np.int64)
-        codes[where] = out.cat.categories.get_indexer(pd.Index(values))
-        return pd.Series(
-            pd.Categorical.from_codes(codes, dtype=out.dtype), index=series.index,
-            name=series.name,
-        )  # fmt: skip
-    dates = values.dtype.kind in "mM" and not objects
-    if dates and dtype.kind not in "mM" and not series.notna().any():
-        # A column that nothing was observed in comes as floats or objects.
-        dtype = values.dtype if zone is None else pd.DatetimeTZDtype("us", zone)
-        series = pd.Series(pd.NaT, series.index, dtype, series.name)
     out = series.copy()
-    if zone_of(dtype) is not None and values.dtype != object:
-        # Of an hour that the clock shows twice, the first; none that it leaves out.
-        stamps = pd.Series(values).dt.tz_localize(
-            zone, ambiguous=np.ones(len(values), bool), nonexistent="shift_forward"
-        )
-        out.iloc[where] = stamps.dt.tz_convert(zone_of(dtype)).astype(dtype).array
-        return out
     if pdt.is_integer_dtype(dtype):
-        values = _whole(values.astype(np.float64), dtype, series.name)
+        values = _to_integers(values.astype(np.float64), dtype, series.name)
     elif pdt.is_object_dtype(dtype):
-        values = _plain_objects(values, objects, series.name)
+        values = _to_objects(values, object_type, series.name)
     elif pdt.is_float_dtype(dtype) and values.dtype == object:
         if all(isinstance(v, Number) and not isinstance(v, bool) for v in values):
             values = values.astype(getattr(dtype, "numpy_dtype", dtype))
@@ -62,12 +59,60 @@ def fill(
         if not all(isinstance(v, bool | np.bool_) for v in values):
             raise TypeError("they are not true or false")
         values = values.astype(bool)
-    out.iloc[where] = values
+    out.iloc[positions] = values
     return out
 
 
-def _whole(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
-    """Rounded to whole numbers; refuses those that the integer `dtype` cannot hold."""
+def _fill_categories(
+    series: pd.Series, positions: np.ndarray, values: np.ndarray
+) -> pd.Series:
+    """Fills cells of a categorical column and adds the categories that it lacks."""
+    old = series.cat.categories
+    new = [v for v in pd.unique(pd.Series(values)) if v not in old]
+    out = series.cat.add_categories(new) if new else series.copy()
+    # pandas stores codes in the smallest type; int64 holds those of new categories.
+    codes = np.array(out.cat.codes).astype(np.int64)
+    codes[positions] = out.cat.categories.get_indexer(pd.Index(values))
+    return pd.Series(
+        pd.Categorical.from_codes(codes, dtype=out.dtype), index=series.index,
+        name=series.name,
+    )  # fmt: skip
+
+
+def _with_date_dtype(series: pd.Series, dates: np.ndarray, zone: Any) -> pd.Series:
+    """Gives a column without any observed value the dtype of `dates`.
+
+    pandas stores such a column as floats or objects.
+    """
+    if series.dtype.kind in "mM" or series.notna().any():
+        return series
+    dtype = dates.dtype if zone is None else pd.DatetimeTZDtype("us", zone)
+    return pd.Series(pd.NaT, series.index, dtype, series.name)
+
+
+def _fill_zoned(
+    series: pd.Series, positions: np.ndarray, dates: np.ndarray, zone: Any
+) -> pd.Series:
+    """Fills cells of a column with a time zone by `dates` in the local time of `zone`.
+
+    Where clocks are set back, a time that occurs twice means its first occurrence;
+    where they are set forward, a time that is skipped becomes the next one that exists.
+    """
+    out = series.copy()
+    stamps = pd.Series(dates).dt.tz_localize(
+        zone, ambiguous=np.ones(len(dates), bool), nonexistent="shift_forward"
+    )
+    converted = stamps.dt.tz_convert(zone_of(series.dtype)).astype(series.dtype)
+    out.iloc[positions] = converted.array
+    return out
+
+
+def _to_integers(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
+    """Rounds values to the integers of `dtype`.
+
+    Raises:
+      ValueError: a value is out of range; the message names the column.
+    """
     limits = np.iinfo(getattr(dtype, "numpy_dtype", dtype))
     values = np.round(values)
     outside = (values < limits.min) | (values > limits.max)
@@ -79,21 +124,25 @@ def _whole(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
     return values.astype(limits.dtype)
 
 
-def _plain_objects(values: np.ndarray, objects: str, name: Any) -> np.ndarray:
-    """Python's own objects, numbers and dates of the kind that `objects_of` told."""
+def _to_objects(values: np.ndarray, object_type: str, name: Any) -> np.ndarray:
+    """Converts values to Python objects; see `kinds.object_type_of` for the types.
+
+    Raises:
+      ValueError: a date is outside of `DATE_RANGE`; the message names the column.
+    """
     out = np.empty(len(values), object)
-    if objects == "integer":
+    if object_type == "integer":
         out[:] = [int(v) for v in np.round(values)]
-    elif objects == "decimal":
+    elif object_type == "decimal":
         out[:] = [Decimal(repr(v)) for v in values.tolist()]
-    elif objects in ("date", "datetime"):
-        if not in_years(values):
+    elif object_type in ("date", "datetime"):
+        if not in_date_range(values):
             raise ValueError(
                 f"column {name!r} cannot hold an imputed date outside the years 1 to "
                 "9999; change its delta"
             )
-        step = "D" if objects == "date" else "us"
-        out[:] = values.astype(f"datetime64[{step}]").tolist()
+        unit = "D" if object_type == "date" else "us"
+        out[:] = values.astype(f"datetime64[{unit}]").tolist()
     else:
         out[:] = values.tolist() if values.dtype.kind in "fiub" else list(values)
     return out

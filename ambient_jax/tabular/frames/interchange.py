@@ -1,4 +1,7 @@
-"""Frames of other libraries (polars, PyArrow) in and out, by narwhals and Arrow."""
+"""Converts frames of other libraries (polars, PyArrow) to pandas and back.
+
+narwhals recognizes the frames; Arrow tables carry their cells.
+"""
 
 from typing import Any
 
@@ -6,19 +9,22 @@ import narwhals as nw
 import pandas as pd
 import pyarrow as pa
 
-NULLABLE = {
+NULLABLE_TYPES = {
     getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name)
     for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32",
                  "UInt64", "string")
 } | {pa.large_string(): pd.StringDtype(), pa.bool_(): pd.BooleanDtype()}  # fmt: skip
-"""pandas' types that can be missing; whole numbers with holes stay whole in them."""
+"""Maps Arrow types to the nullable dtypes of pandas.
+
+Without them pandas would convert integers with missing cells to floats, which are not
+exact beyond 2^53, and booleans with missing cells to objects."""
 
 
-def other_frame(X: Any) -> nw.DataFrame | None:
-    """`X` in narwhals' wrapper if it is a frame, but not one of pandas.
+def non_pandas_frame(X: Any) -> nw.DataFrame | None:
+    """Returns `X` in narwhals' wrapper if it is a frame, but not one of pandas.
 
     Raises:
-      TypeError: it is a query that has not been evaluated.
+      TypeError: `X` is a lazy frame.
     """
     if isinstance(X, pd.DataFrame):
         return None
@@ -29,15 +35,18 @@ def other_frame(X: Any) -> nw.DataFrame | None:
 
 
 def to_pandas(frame: nw.DataFrame) -> pd.DataFrame:
-    """The same cells; null and NaN are missing. Decimals become floats."""
+    """Converts a frame to pandas; null and NaN are missing, decimals become floats."""
     decimal = [nw.col(c).cast(nw.Float64) for c, t in frame.schema.items()
                if t == nw.Decimal]  # fmt: skip
     table = frame.with_columns(*decimal).to_arrow()
-    return table.to_pandas(types_mapper=NULLABLE.get, date_as_object=False)
+    return table.to_pandas(types_mapper=NULLABLE_TYPES.get, date_as_object=False)
 
 
 def from_pandas(out: pd.DataFrame, like: nw.DataFrame) -> Any:
-    """`out` in the library of `like`, and with its types where names are equal."""
+    """Converts a pandas frame to the library of `like`.
+
+    Columns whose names occur in `like` get the types that they have there.
+    """
     table = pa.Table.from_pandas(out, preserve_index=False)
     frame = nw.from_arrow(table, backend=like.implementation)
     schema = like.schema

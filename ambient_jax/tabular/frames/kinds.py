@@ -1,4 +1,7 @@
-"""One column of a frame: what kind it is, its numbers, its limits."""
+"""Kinds of columns, and conversion of their cells to numbers and back.
+
+Dates and durations are numbers too: multiples of a time unit, dates since 1970.
+"""
 
 from typing import Any, Literal
 
@@ -8,19 +11,39 @@ from pandas.api import types as pdt
 
 Kind = Literal["number", "category", "date", "duration"]
 
-UNITS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000,
-         "ms": 1_000, "us": 1}  # fmt: skip
-"""Microseconds of the steps in which dates are counted."""
+MICROSECONDS = {"D": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000,
+                "s": 1_000_000, "ms": 1_000, "us": 1}  # fmt: skip
+"""Length of each time unit in microseconds, from the largest to the smallest."""
 
-YEARS = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us"))
-"""First and last day that Python's own dates, and texts of dates, can be."""
+DATE_RANGE = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us"))
+"""First and last date that an imputed cell can have.
+
+pandas allows more, but Python's `datetime` and dates as text end here."""
+
+ROUNDING_MARGIN = 0.999
+"""Share of the dtype's largest date or duration that an imputed one can reach.
+
+The values are float64; the margin absorbs the rounding of their conversion to int64."""
+
+
+def holes_of(frame: pd.DataFrame) -> np.ndarray:
+    """Returns `[N, columns]` bool, true where a cell is NaN, None, NaT or pd.NA."""
+    return frame.isna().to_numpy()
 
 
 def kind_of(series: pd.Series, name: Any) -> Kind:
-    """What the observed cells of a column are.
+    """Returns the kind of a column's observed cells.
+
+    Text, booleans, dates with a time zone in a column of objects, and objects of mixed
+    types are categories.
+
+    Args:
+      series: the column.
+      name: its name, for error messages.
 
     Raises:
-      ValueError: complex numbers, or another type that has no meaning here.
+      ValueError: the dtype is not supported, for example complex or sparse.
+      TypeError: a cell holds a container, such as a list.
     """
     dtype = series.dtype
     if pdt.is_complex_dtype(dtype):
@@ -46,6 +69,7 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
 
 
 def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
+    """Returns the kind of the observed cells of a column of objects."""
     found = pd.api.types.infer_dtype(cells, skipna=True)
     for cell in cells:
         if not isinstance(cell, str | bytes) and not np.isscalar(cell):
@@ -69,20 +93,27 @@ def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
 def numbers_of(
     series: pd.Series, kind: Kind, unit: str, name: Any, zone: Any = None
 ) -> np.ndarray:
-    """float64 `[n]`, NaN where missing; dates in `unit`s since 1970, by `zone`'s clock.
+    """Converts the cells of a column to float64 `[n]`, NaN where missing.
+
+    Args:
+      series: `[n]`, the column.
+      kind: the kind that it had in fit.
+      unit: time unit of the result for dates and durations (a key of `MICROSECONDS`).
+      name: name of the column, for error messages.
+      zone: time zone in whose local time dates are counted; None if they have none.
 
     Raises:
-      ValueError: an infinity, or cells that are not numbers.
+      ValueError: a cell is infinite or not of this kind; the message names the column.
     """
     try:
         if kind in ("date", "duration"):
             whole = _microseconds(series, kind, zone)
-            return whole.to_numpy(np.float64, na_value=np.nan) / UNITS[unit]
+            return whole.to_numpy(np.float64, na_value=np.nan) / MICROSECONDS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        was = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
+        plural = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
         raise ValueError(
-            f"could not convert string to float: column {name!r} held {was} in fit "
+            f"could not convert string to float: column {name!r} held {plural} in fit "
             f"and now holds something else ({error})"
         ) from error
     if np.isinf(out).any():
@@ -94,7 +125,14 @@ def numbers_of(
 
 
 def _microseconds(series: pd.Series, kind: Kind, zone: Any) -> pd.Series:
-    """Since 1970 by the clock of the time zone; `Int64`, NA if missing."""
+    """Converts dates or durations to microseconds, as `Int64` with NA where missing.
+
+    Dates count from 1970 in the local time of `zone`, so that a day that begins at the
+    zone's midnight is a whole number of days.
+
+    Raises:
+      TypeError: the column is of another kind, or only one of it and `zone` has a zone.
+    """
     if not series.notna().any():
         return pd.Series(pd.NA, index=series.index, dtype="Int64")
     if kind_of(series, series.name) != kind:
@@ -116,39 +154,50 @@ def _microseconds(series: pd.Series, kind: Kind, zone: Any) -> pd.Series:
 
 
 def unit_of(series: pd.Series, kind: Kind) -> str:
-    """The largest step that every observed date is a whole number of."""
+    """Returns the largest time unit that divides every observed date or duration.
+
+    The result is a key of `MICROSECONDS`, or "" for a column of another kind.
+    """
     if kind not in ("date", "duration"):
         return ""
     whole = (
         _microseconds(series, kind, zone_of(series.dtype)).dropna().to_numpy(np.int64)
     )
-    return next(u for u, size in UNITS.items() if not (whole % size).any())
+    return next(u for u, size in MICROSECONDS.items() if not (whole % size).any())
 
 
 def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
-    """Numbers back to what the column holds: themselves, dates or durations."""
+    """Converts numbers `[n]` in `unit` to the kind of the column.
+
+    This is the inverse of `numbers_of`: dates and durations become `datetime64[us]` and
+    `timedelta64[us]`, without a time zone; other numbers stay as they are.
+    """
     if kind not in ("date", "duration"):
         return values
-    whole = np.round(values * UNITS[unit]).astype(np.int64)
-    letter = "datetime64" if kind == "date" else "timedelta64"
-    return whole.astype(f"{letter}[us]")
+    whole = np.round(values * MICROSECONDS[unit]).astype(np.int64)
+    dtype = "datetime64" if kind == "date" else "timedelta64"
+    return whole.astype(f"{dtype}[us]")
 
 
-def in_years(dates: np.ndarray) -> bool:
-    """Whether all dates lie within `YEARS`."""
-    return bool(((dates >= YEARS[0]) & (dates <= YEARS[1])).all())
+def in_date_range(dates: np.ndarray) -> bool:
+    """Whether all dates `[n]` lie within `DATE_RANGE`, whose ends are included."""
+    return bool(((dates >= DATE_RANGE[0]) & (dates <= DATE_RANGE[1])).all())
 
 
 def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
-    """The least and the greatest number, as in `numbers_of`, that a dtype can hold."""
+    """Returns the minimum and the maximum number that a column's dtype can hold.
+
+    Both are in the unit of `numbers_of`, and infinite where the dtype sets no limit.
+    """
     if kind in ("date", "duration"):
-        # Whatever the dtype counts in, what is put into it counts microseconds.
-        most = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
-        most *= 0.999 / UNITS[unit]
+        # Dates are converted to microseconds before they are stored, so that only
+        # a dtype of nanoseconds has a narrower range.
+        maximum = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
+        maximum *= ROUNDING_MARGIN / MICROSECONDS[unit]
         if kind == "duration":
-            return -most, most
-        first, last = np.array(YEARS).astype(np.int64) / UNITS[unit]
-        return max(first, -most), min(last, most)
+            return -maximum, maximum
+        first, last = np.array(DATE_RANGE).astype(np.int64) / MICROSECONDS[unit]
+        return max(first, -maximum), min(last, maximum)
     dtype = getattr(dtype, "numpy_dtype", dtype)
     if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
         return -np.inf, np.inf
@@ -157,16 +206,17 @@ def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
 
 
 def precision_of(dtype: Any) -> float:
-    """How exactly, relatively, a dtype of floats holds a fraction; 0 of others."""
+    """Returns the machine epsilon of a floating-point dtype, and 0 for other dtypes."""
     dtype = getattr(dtype, "numpy_dtype", dtype)
     floats = isinstance(dtype, np.dtype) and dtype.kind == "f"
     return float(np.finfo(dtype).eps) if floats else 0.0
 
 
-def objects_of(series: pd.Series) -> str:
-    """What the numbers or dates of an object column are.
+def object_type_of(series: pd.Series) -> str:
+    """Returns the Python type of the numbers or dates in a column of objects.
 
-    `integer`, `decimal`, `date`, `datetime`; "" for floats and for other dtypes.
+    The result is "integer", "decimal", "date" or "datetime"; it is "" for any other
+    type, such as floats, and for a column of another dtype.
     """
     if not pdt.is_object_dtype(series.dtype):
         return ""
@@ -175,7 +225,7 @@ def objects_of(series: pd.Series) -> str:
 
 
 def zone_of(dtype: Any) -> Any:
-    """The time zone of a column of dates; None if it has none."""
+    """Returns the time zone of a dtype, or None if it has none."""
     if isinstance(dtype, pd.ArrowDtype):
         return getattr(dtype.pyarrow_dtype, "tz", None)
     return dtype.tz if isinstance(dtype, pd.DatetimeTZDtype) else None

@@ -1,4 +1,4 @@
-"""The dtypes of a frame's columns, to make new rows that look like its own."""
+"""Names and dtypes of a frame's columns, from which new rows can be made."""
 
 import base64
 import contextlib
@@ -14,42 +14,49 @@ from ambient_jax.tabular.frames import json_cells
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One column of the frame that was fitted.
+    """Name and dtype of one column of a frame.
 
     Attributes:
-      name: of the column.
-      dtype: NumPy's or pandas'.
+      name: name of the column; any hashable value.
+      dtype: its NumPy dtype or pandas extension dtype.
     """
 
     name: Any
     dtype: Any
 
-    def missing(self, length: int) -> pd.Series:
-        """Missing cells, of objects where the dtype cannot be missing."""
+    def missing_cells(self, length: int) -> pd.Series:
+        """Returns missing cells `[length]`.
+
+        They are of dtype object if the column's dtype cannot represent missing cells.
+        """
         try:
             return pd.Series([None] * length, dtype=self.dtype, name=self.name)
         except (TypeError, ValueError):
             return pd.Series([None] * length, dtype=object, name=self.name)
 
-    def blank(self, length: int) -> pd.Series:
-        """Cells of the dtype that are to be filled, missing if they can be."""
-        out = self.missing(length)
+    def cells_to_fill(self, length: int) -> pd.Series:
+        """Returns cells `[length]` of the column's dtype whose values will be replaced.
+
+        They are missing, or 0 if the dtype cannot represent missing cells.
+        """
+        out = self.missing_cells(length)
         if out.dtype == self.dtype:
             return out
         return pd.Series([0] * length, dtype=self.dtype, name=self.name)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for `from_json`.
+        """Returns a dictionary that `json` can write and `from_json` reads.
 
         Raises:
-          TypeError: the name or a category is of a type that cannot be written.
+          TypeError: the dtype, the name or a category is of a type that cannot be
+            written; the message names the column.
         """
         try:
-            return {"name": json_cells.to_json(self.name)} | self._typed()
+            return {"name": json_cells.to_json(self.name)} | self._dtype_fields()
         except TypeError as error:
             raise TypeError(f"column {self.name!r}: {error}") from error
 
-    def _typed(self) -> dict[str, Any]:
+    def _dtype_fields(self) -> dict[str, Any]:
         if not isinstance(self.dtype, pd.CategoricalDtype):
             return {"dtype": _dtype_to_json(self.dtype)}
         values = self.dtype.categories
@@ -61,7 +68,10 @@ class Field:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Field":
-        """What `to_json` wrote, or an older version did."""
+        """Restores a field from the result of `to_json`.
+
+        Files of older versions lack `categories_dtype`; pandas then infers it.
+        """
         name = json_cells.from_json(fields["name"])
         if fields.get("categories") is None:
             return cls(name=name, dtype=_dtype_from_json(fields["dtype"]))
@@ -72,7 +82,7 @@ class Field:
 
 
 def schema_of(frame: pd.DataFrame) -> tuple[Field, ...]:
-    """The fields of a frame."""
+    """Returns one field for each column of a frame, in their order."""
     return tuple(
         Field(name=name, dtype=dtype)
         for name, dtype in zip(frame.columns, frame.dtypes, strict=True)
@@ -80,23 +90,31 @@ def schema_of(frame: pd.DataFrame) -> tuple[Field, ...]:
 
 
 def _dtype_to_json(dtype: Any) -> Any:
-    """Its name; for text its storage and, as pandas cannot read all, Arrow's bytes."""
+    """Converts a dtype to what `json` can write.
+
+    That is the dtype's name where pandas can read it. The name of a text dtype does not
+    tell how missing text is represented, and pandas cannot read the names of all Arrow
+    types: these become dictionaries.
+
+    Raises:
+      TypeError: pandas could not restore the dtype.
+    """
     if isinstance(dtype, pd.StringDtype):
         return {"string": [dtype.storage, dtype.na_value is pd.NA]}
     if isinstance(dtype, pd.ArrowDtype):
-        kept = pa.schema([("cell", dtype.pyarrow_dtype)]).serialize()
-        return {"arrow": base64.b64encode(kept).decode()}
+        schema = pa.schema([("cell", dtype.pyarrow_dtype)]).serialize()
+        return {"arrow": base64.b64encode(schema).decode()}
     with contextlib.suppress(TypeError):
         if pd.api.types.pandas_dtype(str(dtype)) == dtype:
             return str(dtype)
     raise TypeError(f"columns of type {dtype} cannot be saved")
 
 
-def _dtype_from_json(told: Any) -> Any:
-    if isinstance(told, str):
-        return pd.api.types.pandas_dtype(told)
-    if "string" in told:
-        storage, nullable = told["string"]
+def _dtype_from_json(written: Any) -> Any:
+    if isinstance(written, str):
+        return pd.api.types.pandas_dtype(written)
+    if "string" in written:
+        storage, nullable = written["string"]
         return pd.StringDtype(storage, na_value=pd.NA if nullable else np.nan)
-    kept = pa.py_buffer(base64.b64decode(told["arrow"]))
-    return pd.ArrowDtype(pa.ipc.read_schema(kept).field(0).type)
+    schema = pa.py_buffer(base64.b64decode(written["arrow"]))
+    return pd.ArrowDtype(pa.ipc.read_schema(schema).field(0).type)

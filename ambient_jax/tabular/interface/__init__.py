@@ -1,0 +1,1 @@
+"""The estimator's interface: checks its parameters, converts its input and output."""

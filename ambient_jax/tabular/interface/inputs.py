@@ -1,4 +1,7 @@
-"""What a user hands over, as a frame; refusals worded as scikit-learn words them."""
+"""Converts the input of the estimator into a pandas DataFrame and validates it.
+
+Error messages have the wording of scikit-learn, whose estimator checks look for it.
+"""
 
 import warnings
 from typing import Any
@@ -9,29 +12,35 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_array, validate_data
 
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.frames.interchange import other_frame, to_pandas
+from ambient_jax.tabular.frames.interchange import non_pandas_frame, to_pandas
 
 
 def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]:
-    """`X` as a frame of pandas, and what it came as, if not as one; see `as_given`.
+    """Converts the input of the estimator into a pandas DataFrame.
 
     Args:
-      estimator: gets `n_features_in_` and `feature_names_in_` where `reset`; else is
-        asked whether `X` has the same.
+      estimator: the estimator that received the input.
+      X: `[N, columns]`; a frame of pandas or another library, or an array.
+      reset: whether to set `n_features_in_` and `feature_names_in_` of the estimator,
+        as in `fit`, or to check that `X` agrees with them.
+
+    Returns:
+      The frame, and the original input for `outputs.to_input_type`: None if `X` is a
+      pandas frame, else a frame in narwhals' wrapper or an array.
 
     Raises:
-      TypeError: a sparse matrix, or a frame that is not evaluated yet.
-      ValueError: no rows, no columns, another shape, complex numbers, or columns that
-        are not those of fit; names them.
+      TypeError: `X` is a sparse matrix or a lazy frame.
+      ValueError: `X` has no rows or columns, is not two-dimensional, holds complex
+        numbers, or its columns differ from those of fit; the message names them.
     """
     if sp.issparse(X):
         raise TypeError(
             "Sparse data was passed, but dense data is required. Use X.toarray(), if "
             "its zeros are values and not holes"
         )
-    given = other_frame(X)
-    if given is not None:
-        X = to_pandas(given)
+    original = non_pandas_frame(X)
+    if original is not None:
+        X = to_pandas(original)
     if isinstance(X, pd.Series):
         raise ValueError("Expected 2D array, got a Series: use series.to_frame()")
     if isinstance(X, pd.DataFrame):
@@ -40,19 +49,23 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]
                 f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) "
                 f"(shape={X.shape}) while a minimum of 1 is required."
             )
-        _remember(estimator, X, reset)
-        return X, given
-    loose: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
-    array = check_array(X, estimator=estimator, **loose)
-    _remember(estimator, array, reset)
+        _validate_features(estimator, X, reset)
+        return X, original
+    options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
+    array = check_array(X, estimator=estimator, **options)
+    _validate_features(estimator, array, reset)
     frame = pd.DataFrame(array)
     if array.dtype.kind in "US":
         frame = frame.astype(object)
     return frame, array
 
 
-def _remember(estimator: Any, X: Any, reset: bool) -> None:
-    """scikit-learn's own check of names and their number; it refuses equal names."""
+def _validate_features(estimator: Any, X: Any, reset: bool) -> None:
+    """Lets scikit-learn store or check the number and names of the features.
+
+    scikit-learn refuses frames in which several columns have the same name, so these
+    names are checked here and only the number of columns is passed on.
+    """
     if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
         names = [field.name for field in getattr(estimator, "schema_", ())]
         if not reset and names != list(X.columns):
@@ -61,40 +74,52 @@ def _remember(estimator: Any, X: Any, reset: bool) -> None:
                 "occur twice they must be the same, in the same order"
             )
         X = np.empty(X.shape, np.int8)
-    given: dict[str, Any] = {"X": X, "reset": reset, "skip_check_array": True}
-    validate_data(estimator, **given)
+    arguments: dict[str, Any] = {"X": X, "reset": reset, "skip_check_array": True}
+    validate_data(estimator, **arguments)
 
 
-def holes_of(frame: pd.DataFrame) -> np.ndarray:
-    """`[N, columns]` bool: missing cells (NaN, None, NaT, pd.NA)."""
-    return frame.isna().to_numpy()
+def position_of(column: Any, frame: pd.DataFrame, parameter: str) -> int:
+    """Returns the position of a column that is given by its name or its position.
 
+    A name takes precedence over a position.
 
-def position_of(column: Any, frame: pd.DataFrame, what: str) -> int:
-    """The place of a column that is given by name or by number.
+    Args:
+      column: the name or position.
+      frame: the frame that has the column.
+      parameter: the estimator's parameter that gives the column, for error messages.
 
     Raises:
-      ValueError: there is no such column, or several have that name.
+      ValueError: the frame has no such column, or several of that name.
     """
     names = list(frame.columns)
     if column in names:
         if names.count(column) > 1:
             raise ValueError(
-                f"{what} names column {column!r}, which occurs {names.count(column)} "
-                "times; give its position"
+                f"{parameter} names column {column!r}, which occurs "
+                f"{names.count(column)} times; give its position"
             )
         return names.index(column)
     if isinstance(column, int | np.integer) and 0 <= column < len(names):
         return int(column)
-    raise ValueError(f"{what} names column {column!r}, which the table does not have")
+    raise ValueError(
+        f"{parameter} names column {column!r}, which the table does not have"
+    )
 
 
-def warn_of_empty(frame: pd.DataFrame, codec: TableCodec, keep: bool) -> None:
-    """Names the columns without one observed value, kept or dropped."""
+def warn_about_empty_columns(
+    frame: pd.DataFrame, codec: TableCodec, keep: bool
+) -> None:
+    """Warns of columns without any observed value, which cannot be imputed.
+
+    Args:
+      frame: the frame of fit.
+      codec: the codec that was fitted on it.
+      keep: whether the output of the estimator contains these columns.
+    """
     if codec.empty:
         names = ", ".join(repr(frame.columns[p]) for p in codec.empty)
-        kept = "kept as they are" if keep else "dropped"
+        outcome = "kept as they are" if keep else "dropped"
         warnings.warn(
-            f"columns without any observed value cannot be imputed and are {kept}: "
+            f"columns without any observed value cannot be imputed and are {outcome}: "
             f"{names}", UserWarning, stacklevel=3,
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The columns that come out: kept ones, indicators of holes, their names."""
+"""Selects and names the columns of the estimator's output and restores its type."""
 
 from typing import Any
 
@@ -6,51 +6,77 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from ambient_jax.tabular.completion import Completion
 from ambient_jax.tabular.frames.interchange import from_pandas
 
 PREFIX = "missingindicator_"
-"""As in scikit-learn's imputers."""
+"""Prefix of the names of indicator columns, the same as in scikit-learn's imputers."""
 
 
-def kept_columns(count: int, empty: tuple[int, ...], keep_empty: bool) -> np.ndarray:
-    """Positions of the columns that come out, of `count` that came in."""
+def output_positions(
+    count: int, empty: tuple[int, ...], keep_empty: bool
+) -> np.ndarray:
+    """Returns the positions of the input columns that the output contains.
+
+    Args:
+      count: number of input columns.
+      empty: positions of the columns without any observed value in fit.
+      keep_empty: whether the output contains the empty columns.
+    """
     return np.setdiff1d(np.arange(count), () if keep_empty else empty)
 
 
-def with_indicators(
-    done: Completion, out: pd.DataFrame, positions: np.ndarray
+def add_indicators(
+    out: pd.DataFrame, frame: pd.DataFrame, holes: np.ndarray, positions: np.ndarray
 ) -> pd.DataFrame:
-    """`out` and, for each of the `positions`, a column that is True at its holes."""
-    flags = pd.DataFrame(done.holes[:, positions], index=out.index)
-    flags.columns = pd.Index([f"{PREFIX}{done.frame.columns[i]}" for i in positions])
+    """Appends to `out` a boolean indicator of missing cells for each given column.
+
+    Args:
+      out: the completed rows.
+      frame: the same rows before imputation, which name the columns.
+      holes: `[N, columns]` bool, true where a cell of `frame` is missing.
+      positions: positions in `frame` of the columns that get an indicator.
+    """
+    flags = pd.DataFrame(holes[:, positions], index=out.index)
+    flags.columns = pd.Index([f"{PREFIX}{frame.columns[i]}" for i in positions])
     return pd.concat([out, flags], axis=1)
 
 
-def names_out(
-    names: np.ndarray, own: list, kept: np.ndarray, indicators: np.ndarray
+def output_names(
+    names: np.ndarray, frame_names: list, positions: np.ndarray, indicators: np.ndarray
 ) -> np.ndarray:
-    """Names of what comes out.
+    """Returns the names of the output columns as an object array.
 
     Args:
-      names: as scikit-learn knows the columns.
-      own: as the frame of fit had them; they win where texts occur twice, which
-        scikit-learn does not keep.
-      kept, indicators: positions.
+      names: names of the input columns as scikit-learn stores them.
+      frame_names: names in the frame of fit. They replace `names` if they are text
+        and some are equal, because scikit-learn does not store such names.
+      positions: positions of the input columns that the output contains.
+      indicators: positions of the input columns that have an indicator column.
     """
-    if len(set(own)) < len(own) and all(isinstance(name, str) for name in own):
-        names = np.asarray(own, object)
+    equal = len(set(frame_names)) < len(frame_names)
+    if equal and all(isinstance(name, str) for name in frame_names):
+        names = np.asarray(frame_names, object)
     added = [f"{PREFIX}{names[i]}" for i in indicators]
-    return np.r_[names[kept], np.asarray(added, object)]
+    return np.r_[names[positions], np.asarray(added, object)]
 
 
-def as_given(out: pd.DataFrame, given: Any) -> Any:
-    """`out` as the input came: None, a frame of pandas; a frame; or an array."""
-    if given is None:
+def to_input_type(out: pd.DataFrame, original: Any) -> Any:
+    """Converts the output to the type of the estimator's input.
+
+    Args:
+      out: the output as a pandas frame.
+      original: the second value that `as_frame` returned: None for a pandas frame, a
+        frame in narwhals' wrapper, or an array.
+
+    Returns:
+      A frame of the same library, or an array `[N, columns]`. An array of integers or
+      booleans becomes float64 where cells of the output are still missing.
+    """
+    if original is None:
         return out
-    if isinstance(given, nw.DataFrame):
-        return from_pandas(out, given)
-    dtype = given.dtype
+    if isinstance(original, nw.DataFrame):
+        return from_pandas(out, original)
+    dtype = original.dtype
     if dtype.kind in "US":
         dtype = np.dtype(object)
     if dtype.kind in "iub" and out.isna().to_numpy().any():

@@ -1,22 +1,31 @@
-"""Refuses parameters of the imputer that mean nothing."""
+"""Checks the parameters of the imputer and resolves `delta` to column positions."""
 
 import numbers
+from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.interface.inputs import position_of
 from ambient_jax.tabular.predictive import STATISTICS
 
 
 def check_parameters(imputer: Any) -> None:
-    """Raises `ValueError` with the parameter's name and what it may be."""
+    """Checks every parameter of an `AmbientImputer` that does not depend on the data.
+
+    Raises:
+      ValueError: a parameter is out of range; the message gives its name and range.
+    """
     if imputer.statistic not in STATISTICS:
         raise ValueError(
             f"statistic must be one of {', '.join(STATISTICS)}; got "
             f"{imputer.statistic!r}"
         )
-    for name, low in (("max_bins", 2), ("max_categories", 1)):
+    for name, minimum in (("max_bins", 2), ("max_categories", 1)):
         value = getattr(imputer, name)
-        if not isinstance(value, numbers.Integral) or value < low:
-            raise ValueError(f"{name} must be an integer >= {low}, got {value!r}")
+        if not isinstance(value, numbers.Integral) or value < minimum:
+            raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
     for name in ("max_epochs", "max_time"):
         value = getattr(imputer, name)
         if value is not None and not value > 0:
@@ -26,3 +35,34 @@ def check_parameters(imputer: Any) -> None:
             "validation_fraction must lie in [0, 1), got "
             f"{imputer.validation_fraction!r}"
         )
+
+
+def shifts_by_position(
+    delta: Mapping[Any, float] | None, frame: pd.DataFrame, codec: TableCodec
+) -> dict[int, float]:
+    """Resolves the columns that `delta` names to their positions in the frame.
+
+    Args:
+      delta: `{column name or position: shift}`, with shifts in units of the column.
+        They are added to imputed values, to analyse the sensitivity of results to
+        data that are missing not at random (MNAR).
+      frame: the frame whose columns are named.
+      codec: the fitted codec of that frame.
+
+    Returns:
+      `{column position: shift}`.
+
+    Raises:
+      ValueError: the frame has no such column, or it holds categories.
+    """
+    numeric = {column.position for column in codec.columns if column.numeric}
+    shifts = {}
+    for name, shift in (delta or {}).items():
+        position = position_of(name, frame, "delta")
+        if position not in numeric.union(codec.empty):
+            raise ValueError(
+                f"delta names column {name!r}, which holds categories: only "
+                "numbers and dates can be shifted"
+            )
+        shifts[position] = float(shift)
+    return shifts
