@@ -133,5 +133,5 @@ def test_a_saved_model_that_is_torn_is_refused(model, tmp_path, name, share):
     (tmp_path / name).unlink()
     if share is not None:
         (tmp_path / name).write_bytes(content[: int(share * len(content))])
-    with pytest.raises(aj.UserError, match="holds no saved|damaged or foreign"):
+    with pytest.raises(aj.UserError, match=r"holds no saved|damaged or foreign"):
         aj.Model.load(tmp_path)
