@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
-from ambient_jax.tabular.files.date_text import date_texts
+from ambient_jax.tabular.files.date_text import find_date_formats
 from ambient_jax.tabular.files.table_file import read_table
-from ambient_jax.tabular.frames.interchange import NULLABLE
+from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
 
 CSV = 'n,price,flag,who\n1,0.50,TRUE,ann\n,1e3,FALSE,"b, c"\n007,,,\n'
 
@@ -59,8 +59,8 @@ def test_an_empty_cell_beside_numbers_that_are_too_large_is_a_hole(tmp_path):
     ],
 )
 def test_imputed_dates_are_spelled_as_observed_ones(cell, date, text):
-    (way,) = date_texts(pd.Series([cell]))
-    assert way.write(pd.Timestamp(date)) == text
+    (found,) = find_date_formats(pd.Series([cell]))
+    assert found.write(pd.Timestamp(date)) == text
 
 
 def test_a_date_that_cannot_be_written_is_refused_by_name(tmp_path):
@@ -95,7 +95,7 @@ def test_parquet_keeps_index_and_types(tmp_path):
         "f": pa.array([1.5, None, 2.5], pa.float32()),
         "t": pa.array(["a", None, "b"]), "b": pa.array([True, None, False]),
     })  # fmt: skip
-    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    frame = table.to_pandas(types_mapper=NULLABLE_TYPES.get)
     frame.index = pd.Index([7, 8, 9], name="key")
     table = pa.Table.from_pandas(frame)
     pq.write_table(table, tmp_path / "in.parquet")

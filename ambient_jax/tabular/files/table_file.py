@@ -14,9 +14,13 @@ import pyarrow.parquet as pq
 
 from ambient_jax.errors import UserError
 from ambient_jax.files import write_atomically
-from ambient_jax.tabular.files.date_text import ROUGHLY, DateText, date_texts
-from ambient_jax.tabular.frames.interchange import NULLABLE
-from ambient_jax.tabular.frames.kinds import in_years
+from ambient_jax.tabular.files.date_text import (
+    DATE_PATTERN,
+    DateFormat,
+    find_date_formats,
+)
+from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
+from ambient_jax.tabular.frames.kinds import in_date_range
 
 _NUMBER = r"[-+]?[$€£]?\s*(?:\d+|\d{1,3}(?:[,.' ]\d{3})+)(?:[.,]\d+)?\s*[%€$£]?"
 """Numbers as people write them and pandas does not read them: 1,234 or 10%."""
@@ -38,7 +42,7 @@ class TableFile:
     path: Path
     frame: pd.DataFrame
     text: pd.DataFrame | None = None
-    dates: dict[int, DateText] = field(default_factory=dict)
+    dates: dict[int, DateFormat] = field(default_factory=dict)
     arrow: pa.Schema | None = None
     notes: tuple[str, ...] = ()
 
@@ -59,7 +63,7 @@ class TableFile:
             values = completed.iloc[:, i].iloc[hole]
             texts = self._spelling(i)
             written = self.dates[i].write if i in self.dates else _number
-            if i in self.dates and not in_years(values.dropna().to_numpy()):
+            if i in self.dates and not in_date_range(values.dropna().to_numpy()):
                 raise UserError(
                     f"column {self.frame.columns[i]!r}: an imputed date lies before "
                     "the year 1 or beyond the year 9999; change its delta"
@@ -114,7 +118,7 @@ def read_table(path: Path) -> TableFile:
 def _read_parquet(path: Path) -> TableFile:
     table = pq.read_table(path)
     # Whole numbers with holes stay whole.
-    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    frame = table.to_pandas(types_mapper=NULLABLE_TYPES.get)
     return TableFile(path=path, frame=frame, arrow=table.schema)
 
 
@@ -153,7 +157,7 @@ def _read_csv(path: Path) -> TableFile:
             continue
         # pandas leaves an empty cell of numbers that are too large as it is.
         frame[name] = cells = frame[name].mask(text.iloc[:, i].eq("").to_numpy())
-        found = date_texts(cells)
+        found = find_date_formats(cells)
         if len(found) == 1:
             dates[i] = found[0]
             frame[name] = found[0].read(cells)
@@ -170,7 +174,7 @@ def _notes(name: object, cells: pd.Series, ambiguous: bool) -> list[str]:
     if ambiguous:
         return [f"{first}: day and month of {cells.iloc[0]!r} cannot be told apart; "
                 "write YYYY-MM-DD"]  # fmt: skip
-    if cells.str.fullmatch(ROUGHLY).all():
+    if cells.str.fullmatch(DATE_PATTERN).all():
         return [f"{first}: its dates, such as {cells.iloc[0]!r}, are not all of one "
                 "known format; write YYYY-MM-DD"]  # fmt: skip
     if cells.str.fullmatch(_NUMBER).all():
