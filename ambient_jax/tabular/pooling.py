@@ -38,7 +38,7 @@ def pool(
     """Pools the analyses of m completed data sets by Rubin's rules.
 
     Args:
-      results: m pairs `(estimate, standard error)` of numbers or arrays of one shape, or
+      results: m pairs `(estimate, standard error)`, numbers or arrays of one shape, or
         m fitted models with the attributes `params` and `bse` of statsmodels.
       level: confidence level of the interval, in (0, 1).
       df_complete: degrees of freedom that the analysis would have without missing

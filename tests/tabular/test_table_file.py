@@ -1,4 +1,4 @@
-"""CSV and Parquet in and out: observed cells keep their very text."""
+"""CSV and Parquet files are read, and written with their observed cells unchanged."""
 
 import datetime as dt
 from decimal import Decimal
@@ -17,7 +17,7 @@ from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
 CSV = 'n,price,flag,who\n1,0.50,TRUE,ann\n,1e3,FALSE,"b, c"\n007,,,\n'
 
 
-def test_observed_text_is_kept(tmp_path):
+def test_observed_text_is_preserved(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text(CSV)
     file = read_table(path)
@@ -157,7 +157,7 @@ def test_dates_of_a_csv_are_dates_and_are_written_as_they_were(
         (["1.2.3", "1.10.2"], None),
     ],
 )
-def test_what_is_read_as_text_though_it_looks_like_more_is_told(tmp_path, cells, note):
+def test_text_that_looks_like_dates_or_numbers_is_noted(tmp_path, cells, note):
     path = tmp_path / "in.csv"
     path.write_text("\n".join(["c,x", *(f"{c},1" for c in cells), ",2", ""]))
     file = read_table(path)
