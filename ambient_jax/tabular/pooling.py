@@ -1,4 +1,4 @@
-"""Rubin's rules: one answer from the analyses of several completed data sets."""
+"""Pools the analyses of several completed data sets by Rubin's rules."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ class Pooled:
 
     Attributes:
       estimate: mean over the completed data sets.
-      se: standard error, between and within imputations together.
+      se: standard error; it includes the variance within and between imputations.
       df: degrees of freedom of the t distribution.
-      low, high: ends of the interval.
-      missing_information: share of the information that the holes cost, in [0, 1].
+      low, high: lower and upper bound of the confidence interval.
+      missing_information: fraction of the information about the estimate that is lost
+        to missing cells, in [0, 1].
     """
 
     estimate: np.ndarray
@@ -34,17 +35,18 @@ def pool(
     level: float = 0.95,
     df_complete: int | float | None = None,
 ) -> Pooled:
-    """Combines m analyses of m imputations.
+    """Pools the analyses of m completed data sets by Rubin's rules.
 
     Args:
-      results: m of `(estimate, standard error)`, numbers or arrays of one shape; or of
-        fitted models with `params` and `bse`, as statsmodels has them.
-      level: of the interval, in (0, 1).
-      df_complete: degrees of freedom that the analysis would have without holes, for
-        the small-sample correction; None: many.
+      results: m pairs `(estimate, standard error)`, numbers or arrays of one shape, or
+        m fitted models with the attributes `params` and `bse` of statsmodels.
+      level: confidence level of the interval, in (0, 1).
+      df_complete: degrees of freedom that the analysis would have without missing
+        cells, for the small-sample correction; None omits the correction.
 
     Raises:
-      ValueError: fewer than two results, other shapes, or a negative standard error.
+      ValueError: fewer than two results, results of different shapes, a negative
+        standard error, or a level out of range.
 
     References:
       Rubin 1987, ch. 3; Barnard and Rubin 1999 (Biometrika 86, 948).
@@ -68,12 +70,14 @@ def pool(
             observed = (df_complete + 1) / (df_complete + 3) * df_complete * (1 - share)
             df = 1 / (1 / df + 1 / observed)
         ratio = share / (1 - share)
-        lost = np.where(share < 1, (ratio + 2 / (df + 3)) / (ratio + 1), 1.0)
+        missing_information = np.where(
+            share < 1, (ratio + 2 / (df + 3)) / (ratio + 1), 1.0
+        )
     estimate, se = estimates.mean(axis=0), np.sqrt(total)
-    reach = stats.t.ppf(0.5 + level / 2, df) * se
+    half_width = stats.t.ppf(0.5 + level / 2, df) * se
     fields = {
-        "estimate": estimate, "se": se, "df": df, "low": estimate - reach,
-        "high": estimate + reach, "missing_information": lost,
+        "estimate": estimate, "se": se, "df": df, "low": estimate - half_width,
+        "high": estimate + half_width, "missing_information": missing_information,
     }  # fmt: skip
     return Pooled(**{name: np.asarray(value) for name, value in fields.items()})
 

@@ -1,4 +1,4 @@
-"""Columns of every type: completed, sampled and saved in it."""
+"""Columns of every dtype are completed, sampled and saved with their dtype."""
 
 import datetime as dt
 import json
@@ -122,8 +122,8 @@ def test_imputed_numbers_have_the_decimals_of_the_column(
     """`short` and `half` are not decimal fractions in binary, and still look so."""
     for drawn in outcomes[1:3]:
         cells = drawn[name][frame[name].isna()].to_numpy()
-        told = [Decimal(str(v)) for v in cells]
-        assert all(v == round(v, decimals) for v in told)
+        decimals_of_cells = [Decimal(str(v)) for v in cells]
+        assert all(v == round(v, decimals) for v in decimals_of_cells)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "US/Eastern", "Asia/Kolkata"])

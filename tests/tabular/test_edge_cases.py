@@ -25,7 +25,7 @@ def test_all_missing_column_is_kept_and_reported():
     assert not out[["a", "b", "c"]].isna().to_numpy().any()
 
 
-def test_all_missing_column_is_dropped_when_told():
+def test_all_missing_column_is_dropped_on_request():
     x = numbers().assign(void=np.nan)
     with pytest.warns(UserWarning, match="dropped"):
         imputer = quick(keep_empty_features=False).fit(x)

@@ -1,4 +1,4 @@
-"""Frames of polars and PyArrow go in, and the same kind comes out."""
+"""The output for a frame of polars or PyArrow is a frame of the same library."""
 
 import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Columns that come to `transform` as another kind or type than to `fit`."""
+"""Columns whose kind or dtype differs between `fit` and `transform`."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def test_the_same_instants_in_another_zone_are_read_and_filled_alike():
 
 
 def test_a_column_without_a_date_in_new_rows_gets_dates():
-    """It comes as floats or objects, which tell nothing of what they miss."""
+    """pandas stores a column without any observed value as floats or objects."""
     zoned = DAYS.tz_localize("Europe/Berlin").repeat(5)
     days = DAYS.repeat(5)
     x = pd.DataFrame({

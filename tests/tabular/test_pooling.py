@@ -17,9 +17,9 @@ def test_three_results_by_hand():
     assert found.se == pytest.approx(np.sqrt(total))
     df = 2 * (1 + 0.25 / (4 / 3)) ** 2
     assert found.df == pytest.approx(df)
-    reach = stats.t.ppf(0.975, df) * np.sqrt(total)
-    assert found.low == pytest.approx(2 - reach)
-    assert found.high == pytest.approx(2 + reach)
+    half_width = stats.t.ppf(0.975, df) * np.sqrt(total)
+    assert found.low == pytest.approx(2 - half_width)
+    assert found.high == pytest.approx(2 + half_width)
 
 
 def test_equal_results_lose_nothing():

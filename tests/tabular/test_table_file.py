@@ -1,4 +1,4 @@
-"""CSV and Parquet in and out: observed cells keep their very text."""
+"""CSV and Parquet files are read, and written with their observed cells unchanged."""
 
 import datetime as dt
 from decimal import Decimal
@@ -10,14 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
-from ambient_jax.tabular.files.date_text import date_texts
+from ambient_jax.tabular.files.date_text import find_date_formats
 from ambient_jax.tabular.files.table_file import read_table
-from ambient_jax.tabular.frames.interchange import NULLABLE
+from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
 
 CSV = 'n,price,flag,who\n1,0.50,TRUE,ann\n,1e3,FALSE,"b, c"\n007,,,\n'
 
 
-def test_observed_text_is_kept(tmp_path):
+def test_observed_text_is_preserved(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text(CSV)
     file = read_table(path)
@@ -59,8 +59,8 @@ def test_an_empty_cell_beside_numbers_that_are_too_large_is_a_hole(tmp_path):
     ],
 )
 def test_imputed_dates_are_spelled_as_observed_ones(cell, date, text):
-    (way,) = date_texts(pd.Series([cell]))
-    assert way.write(pd.Timestamp(date)) == text
+    (found,) = find_date_formats(pd.Series([cell]))
+    assert found.write(pd.Timestamp(date)) == text
 
 
 def test_a_date_that_cannot_be_written_is_refused_by_name(tmp_path):
@@ -95,7 +95,7 @@ def test_parquet_keeps_index_and_types(tmp_path):
         "f": pa.array([1.5, None, 2.5], pa.float32()),
         "t": pa.array(["a", None, "b"]), "b": pa.array([True, None, False]),
     })  # fmt: skip
-    frame = table.to_pandas(types_mapper=NULLABLE.get)
+    frame = table.to_pandas(types_mapper=NULLABLE_TYPES.get)
     frame.index = pd.Index([7, 8, 9], name="key")
     table = pa.Table.from_pandas(frame)
     pq.write_table(table, tmp_path / "in.parquet")
@@ -157,7 +157,7 @@ def test_dates_of_a_csv_are_dates_and_are_written_as_they_were(
         (["1.2.3", "1.10.2"], None),
     ],
 )
-def test_what_is_read_as_text_though_it_looks_like_more_is_told(tmp_path, cells, note):
+def test_text_that_looks_like_dates_or_numbers_is_noted(tmp_path, cells, note):
     path = tmp_path / "in.csv"
     path.write_text("\n".join(["c,x", *(f"{c},1" for c in cells), ",2", ""]))
     file = read_table(path)

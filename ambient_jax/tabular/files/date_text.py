@@ -54,9 +54,8 @@ class DateFormat:
         """Returns the text of a date."""
         # strftime pads years below 1000 to four digits on some systems only.
         text = date.strftime(self.pattern.replace("%Y", f"{date.year:04}"))
-        text = re.sub(
-            r"(?<=\.)\d{6}", lambda found: found[0][: self.fraction_digits], text
-        )
+        digits = self.fraction_digits
+        text = re.sub(r"(?<=\.)\d{6}", lambda found: found[0][:digits], text)
         if self.padded:
             return text
         day, *time = re.split("(?=[ T])", text, maxsplit=1)

@@ -107,8 +107,8 @@ def numbers_of(
     """
     try:
         if kind in ("date", "duration"):
-            whole = _microseconds(series, kind, zone)
-            return whole.to_numpy(np.float64, na_value=np.nan) / MICROSECONDS[unit]
+            counts = _microseconds(series, kind, zone)
+            return counts.to_numpy(np.float64, na_value=np.nan) / MICROSECONDS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         plural = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
@@ -149,8 +149,8 @@ def _microseconds(series: pd.Series, kind: Kind, zone: Any) -> pd.Series:
         stamps = series.astype("datetime64[us]")
     else:
         stamps = pd.to_timedelta(series).astype("timedelta64[us]")
-    whole = stamps.astype("int64").astype("Int64")
-    return whole.mask(series.isna())
+    counts = stamps.astype("int64").astype("Int64")
+    return counts.mask(series.isna())
 
 
 def unit_of(series: pd.Series, kind: Kind) -> str:
@@ -160,10 +160,10 @@ def unit_of(series: pd.Series, kind: Kind) -> str:
     """
     if kind not in ("date", "duration"):
         return ""
-    whole = (
+    counts = (
         _microseconds(series, kind, zone_of(series.dtype)).dropna().to_numpy(np.int64)
     )
-    return next(u for u, size in MICROSECONDS.items() if not (whole % size).any())
+    return next(u for u, size in MICROSECONDS.items() if not (counts % size).any())
 
 
 def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
@@ -174,9 +174,9 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
     """
     if kind not in ("date", "duration"):
         return values
-    whole = np.round(values * MICROSECONDS[unit]).astype(np.int64)
+    counts = np.round(values * MICROSECONDS[unit]).astype(np.int64)
     dtype = "datetime64" if kind == "date" else "timedelta64"
-    return whole.astype(f"{dtype}[us]")
+    return counts.astype(f"{dtype}[us]")
 
 
 def in_date_range(dates: np.ndarray) -> bool:

@@ -93,7 +93,7 @@ def _dtype_to_json(dtype: Any) -> Any:
     """Converts a dtype to what `json` can write.
 
     That is the dtype's name where pandas can read it. The name of a text dtype does not
-    tell how missing text is represented, and pandas cannot read the names of all Arrow
+    state how missing text is represented, and pandas cannot read the names of all Arrow
     types: these become dictionaries.
 
     Raises:
