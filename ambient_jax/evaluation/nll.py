@@ -74,7 +74,7 @@ class ExactNll:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyGap:
-    """`consistency_gap`: see `functions.consistency_defect`."""
+    """`consistency_gap`: see `martingale_defect`."""
 
     functions: RowFunctions
     x: np.ndarray

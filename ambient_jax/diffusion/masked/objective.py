@@ -99,9 +99,9 @@ class Objective:
         """
         if isinstance(denoiser, Ensemble):
 
-            def of_member(excluded_rows, params, own, key, ema):
+            def of_member(excluded_rows, params, fields, key, ema):
                 rows = batch._replace(excluded_rows=excluded_rows)
-                return self(denoiser.with_own(own), params, rows, step, key, ema)
+                return self(denoiser.member_with(fields), params, rows, step, key, ema)
 
             split = jax.random.split(key, denoiser.size)
             excluded_rows = (
@@ -109,7 +109,8 @@ class Objective:
                 if batch.excluded_rows is None
                 else jnp.asarray(batch.excluded_rows).T
             )
-            each = jax.vmap(of_member)(excluded_rows, params, denoiser.own, split, ema)
+            fields = denoiser.member_fields
+            each = jax.vmap(of_member)(excluded_rows, params, fields, split, ema)
             return jax.tree.map(lambda x: x.mean(axis=0), each)
         mask = denoiser.num_values
         tokens = batch.tokens.astype(jnp.int32)
