@@ -6,19 +6,15 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from ambient_jax.diffusion.masked import absorbing, likelihood, sampling
-from ambient_jax.diffusion.masked.consistency import martingale_products
+from ambient_jax.diffusion.masked import likelihood, sampling
 from ambient_jax.diffusion.masked.losses import cross_entropy
-from ambient_jax.diffusion.masked.sampling import Sampler, row_uniforms
+from ambient_jax.diffusion.masked.martingale_defect import martingale_defect
+from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_map import RowMap
-from ambient_jax.types import Denoise, Denoiser, RowKeys, Tokens, bind
+from ambient_jax.types import Denoiser, bind
 
 LEVELS = 10
 """Strata of the masked share in one pass of `RowFunctions.elbo`."""
-
-GAP_TIMES = (0.2, 0.4, 0.6, 0.8)
-"""Noisier times of `RowFunctions.defect`; the cleaner ones lie `GAP` below."""
-GAP = 0.1
 
 
 class RowFunctions:
@@ -109,40 +105,9 @@ class RowFunctions:
 
     @cached_property
     def defect(self) -> RowMap:
-        """`(params, key, x) -> [N]`: see `consistency_defect`."""
+        """`(params, key, x) -> [N]`: see `martingale_defect`."""
 
         def defect(denoise, row_keys, x):
-            return consistency_defect(denoise, x.astype(jnp.int32), row_keys)
+            return martingale_defect(denoise, x.astype(jnp.int32), row_keys)
 
         return self._map(defect)
-
-
-def consistency_defect(denoise: Denoise, x: Tokens, keys: RowKeys) -> jax.Array:
-    """Mean squared defect of the martingale property, one value per row `[B]`.
-
-    For times t of `GAP_TIMES` and s = t - GAP: `|| E p(.|z_s) - p(.|z_t) ||^2`
-    (unbiased, from two draws) averaged over the tokens still masked at s. Zero for a
-    model whose predictions are the conditionals of one joint distribution.
-    """
-    mask = sampling.denoise_mask(denoise, x)
-
-    def at(_, number_and_t):
-        number, t = number_and_t
-        (hide, where), (one, two) = (
-            row_uniforms(keys, 2 * number + half, x.shape[1]) for half in (0, 1)
-        )
-        z_t = absorbing.hide(x, hide < t, mask)
-        logits = denoise(z_t)
-
-        def cleaner(u):
-            values = absorbing.draw_values(u, logits)
-            return absorbing.reverse_step(where, z_t, values, GAP / t, mask)
-
-        z_1, z_2 = cleaner(one), cleaner(two)
-        products = martingale_products(denoise(z_1), denoise(z_2), logits, "none")
-        masked = z_1 == mask
-        total = jnp.sum(jnp.where(masked, products, 0.0), axis=-1)
-        return None, total / jnp.maximum(jnp.sum(masked, axis=-1), 1)
-
-    numbered = (jnp.arange(len(GAP_TIMES)), jnp.asarray(GAP_TIMES))
-    return jnp.mean(jax.lax.scan(at, None, numbered)[1], axis=0)

@@ -1,4 +1,4 @@
-"""Building blocks shared by the networks."""
+"""Building blocks that the networks share."""
 
 from typing import Any
 
@@ -11,11 +11,17 @@ Dtype = Any
 
 
 class Embed(nn.Module):
-    """A vector per token, `[...] -> [..., width]`; zeros for a token beyond the last.
+    """Embeds tokens, `[...] -> [..., width]`, by a product with one-hot vectors.
 
-    The look-up is a product with one-hot vectors, no larger than the logits are. The
-    gradient of an indexed look-up adds up all tokens of a batch at the few rows of the
-    table, one after another, which is slow on a GPU (docs/benchmarks.md).
+    The one-hot vectors take no more memory than the logits do. The gradient of an
+    indexed look-up would be a scatter, which adds all tokens of a batch to the few rows
+    of the table one after another and is slow on a GPU (docs/benchmarks.md).
+
+    Attributes:
+      num_tokens: rows of the table; a token outside 0..num_tokens-1 is embedded as
+        zeros.
+      width: C.
+      dtype: compute type; the table is float32.
     """
 
     num_tokens: int
@@ -31,7 +37,17 @@ class Embed(nn.Module):
 
 
 class Attention(nn.Module):
-    """Pre-norm self-attention over positions, `[B, S, C] -> [B, S, C]`, residual."""
+    """Residual pre-norm self-attention over positions, `[B, S, C] -> [B, S, C]`.
+
+    It starts as the identity.
+
+    Attributes:
+      num_heads: attention heads; must divide C.
+      dtype: compute type; parameters are float32.
+
+    References:
+      Vaswani et al. 2017 (arXiv 1706.03762); Xiong et al. 2020 (arXiv 2002.04745).
+    """
 
     num_heads: int
     dtype: Dtype = jnp.float32
@@ -48,7 +64,14 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Pre-norm two-layer perceptron on each position, residual."""
+    """Residual pre-norm two-layer perceptron on each position, `[..., C] -> [..., C]`.
+
+    It starts as the identity.
+
+    Attributes:
+      expand: width of the hidden layer in units of C.
+      dtype: compute type; parameters are float32.
+    """
 
     expand: int = 4
     dtype: Dtype = jnp.float32
@@ -63,10 +86,15 @@ class Mlp(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Pre-norm residual block of two 3x3 convolutions, `[B, H, W, C]` in and out.
+    """Residual pre-norm block of two 3x3 convolutions, `[B, H, W, C] -> [B, H, W, D]`.
 
     The norm is over the channels of each pixel. Norms over space (group, batch) would
     make the statistics of a pixel drift with the share of the picture that is visible.
+    The block starts as the identity if C = D, as a linear map of each pixel otherwise.
+
+    Attributes:
+      width: D.
+      dtype: compute type; parameters are float32.
     """
 
     width: int

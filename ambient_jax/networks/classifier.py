@@ -1,4 +1,4 @@
-"""A small picture classifier; its features carry the Frechet distance."""
+"""A small picture classifier, whose features the Fréchet distance is computed from."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -11,10 +11,11 @@ from jaxtyping import Array, Float
 from ambient_jax.types import Params, RootKey, Tokens
 
 Outputs = tuple[Float[Array, "B C"], Float[Array, "B F"]]
+"""Class logits, and the features that they are computed from."""
 
 
 class ClassifierModule(nn.Module):
-    """Grey levels `[B, H, W]` to class logits and the features before them."""
+    """Maps grey levels `[B, H, W]` to class logits `[B, C]` and features `[B, F]`."""
 
     num_classes: int
     num_features: int
@@ -31,11 +32,11 @@ class ClassifierModule(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """Convolutional classifier of token pictures.
+    """Convolutional classifier of pictures whose pixels are tokens.
 
     Attributes:
-      shape: (H, W); rows of tokens are reshaped to it. (L,) is taken as (1, L).
-      num_values: V; tokens become grey levels x / (V - 1).
+      shape: (H, W), to which rows of tokens are reshaped; (L,) is read as (1, L).
+      num_values: V; a token x becomes the grey level x / (V - 1).
       num_classes: C.
       num_features: F, the size of the layer before the logits.
     """
@@ -47,14 +48,16 @@ class Classifier:
 
     @property
     def module(self) -> ClassifierModule:
+        """The Flax module."""
         return ClassifierModule(self.num_classes, self.num_features)
 
     def init(self, key: RootKey) -> Params:
+        """Draws float32 parameters."""
         x = jnp.zeros((1, *self._picture), jnp.float32)
         return jax.jit(self.module.init)(key, x)["params"]
 
     def apply(self, params: Params, x: Tokens) -> Outputs:
-        """Logits `[B, C]` and features `[B, F]` of complete rows."""
+        """Class logits `[B, C]` and features `[B, F]`, float32, of complete rows."""
         grey = x.astype(jnp.float32).reshape(x.shape[0], *self._picture)
         grey = grey / (self.num_values - 1)
         return cast(Outputs, self.module.apply({"params": params}, grey))

@@ -1,4 +1,4 @@
-"""The network of tables: one token per column, exact numbers beside their bins."""
+"""The network of tables: one token per column, and the exact values of numbers."""
 
 from dataclasses import dataclass, field
 from typing import Literal, cast
@@ -15,14 +15,23 @@ from ambient_jax.networks.factors import Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
-NEVER = -1e9
-"""Logit of a value that a column does not have: probability zero in float32."""
 
-ORDINAL = 16
-"""Cosines over a column's bins that the read-out is built from."""
+ABSENT_LOGIT = -1e9
+"""Logit of a value that a column does not have: its probability is 0 in float32."""
+
+NUM_COSINES = 16
+"""Cosines of the rank that the logits of a numeric column are built from. The shortest
+changes sign with every sixteenth of the column's values."""
 
 FREQUENCIES = (0.5, 1.0, 2.0, 4.0)
-"""Of the sines that a number's normal score is told by."""
+"""Frequencies, in radians per unit of the normal score, of the sines and cosines that
+embed a number: periods from 12 standard deviations to 1.6."""
+
+READOUT_WIDTH = 32
+"""Channels of each column from which its logits are read."""
+
+NUM_HEADS = 4
+"""Attention heads of the `attention` mixer."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,10 +39,12 @@ class ColumnTables:
     """Constants of the columns, indexed by column and token.
 
     Attributes:
-      log_share: `[L, V]` log share of each token, `NEVER` beyond a column's own.
-      rank: `[L, V]` middle of each token's span of the marginal distribution, in
-        [0, 1]; NaN for categories, which have no order.
-      score: `[L, V, 2]` normal and standard score of a token's mean; 0 for categories.
+      log_share: `[L, V]` log of each token's marginal share; `ABSENT_LOGIT` for values
+        that a column does not have.
+      rank: `[L, V]` middle of the span of the marginal distribution that a token
+        covers, in [0, 1]; NaN for categories, which have no order.
+      score: `[L, V, 2]` normal and standard score of the mean of a token's numbers; 0
+        for categories.
     """
 
     log_share: np.ndarray
@@ -42,19 +53,25 @@ class ColumnTables:
 
     @property
     def numeric(self) -> np.ndarray:
-        """`[L]` bool: columns whose tokens are ordered."""
+        """`[L]` bool: true for columns of numbers, whose tokens are ordered."""
         return ~np.isnan(self.rank[:, 0])
 
     @property
     def basis(self) -> np.ndarray:
-        """`[L, ORDINAL, V]` smooth functions of the rank; 0 for categories."""
-        order = np.arange(1, ORDINAL + 1)[None, :, None]
+        """`[L, NUM_COSINES, V]` smooth functions of the rank; 0 for categories.
+
+        `cos(pi j rank) / sqrt(j)` for j = 1..NUM_COSINES: the smoother, the larger.
+        """
+        order = np.arange(1, NUM_COSINES + 1)[None, :, None]
         cosines = np.cos(np.pi * order * self.rank[:, None, :])
         return np.nan_to_num(cosines / np.sqrt(order)).astype(np.float32)
 
 
 class ColumnModule(nn.Module):
-    """See `ColumnNetwork` for the fields."""
+    """Maps tokens `[B, L]` and their context to logits `[B, L, V]`.
+
+    `ColumnNetwork` has the fields.
+    """
 
     tables: ColumnTables
     factors: Factors | None
@@ -69,33 +86,34 @@ class ColumnModule(nn.Module):
         self, z: Int[Array, "B L"], context: Float[Array, "B F"]
     ) -> Float[Array, "B L V"]:
         one_hot = jax.nn.one_hot(z, self.tables.log_share.shape[1] + 1)
-        number, numeric = self._numbers(z, one_hot, context)
-        h = self._embed(one_hot, number, numeric).astype(self.dtype)
+        scores, numeric = self._scores(z, one_hot, context)
+        h = self._embed(one_hot, scores, numeric).astype(self.dtype)
         h = self._mix_dense(h) if self.mixer == "dense" else self._mix_attention(h)
-        return self._read_out(h.astype(jnp.float32), self._start(one_hot, number))
+        prior = self._prior_logits(one_hot, scores)
+        return self._read_out(h.astype(jnp.float32), prior)
 
-    def _numbers(self, z, one_hot, context):
-        """`[B, L, 2]` normal and standard score, and `[B, L, 1]` where they are told.
+    def _scores(self, z, one_hot, context):
+        """Scores `[B, L, 2]` of the cells, and `[B, L, 1]` bool: visible numbers.
 
-        Exact where the context knows the cell, else of its token's mean.
+        The scores are exact where the context has them, otherwise those of the token.
         """
         length, values = self.tables.log_share.shape
-        told = context.reshape(len(z), length, 3)
+        exact = context.reshape(len(z), length, 3)
         visible = (z < values)[..., None]
         numeric = visible & jnp.asarray(self.tables.numeric)[None, :, None]
-        known = numeric & (told[..., 2:] > 0)
-        scores = jnp.asarray(self.tables.score, jnp.float32)
-        middle = jnp.einsum("blv,lvs->bls", one_hot[..., :values], scores)
-        return jnp.where(known, told[..., :2], middle), numeric
+        known = numeric & (exact[..., 2:] > 0)
+        table = jnp.asarray(self.tables.score, jnp.float32)
+        of_token = jnp.einsum("blv,lvs->bls", one_hot[..., :values], table)
+        return jnp.where(known, exact[..., :2], of_token), numeric
 
-    def _embed(self, one_hot, number, numeric):
-        """`[B, L, embed]`: a table look-up, and for numbers their exact value."""
+    def _embed(self, one_hot, scores, numeric):
+        """`[B, L, embed]` embeddings of the tokens plus those of the scores."""
         length, values = self.tables.log_share.shape
         table = self.param(
             "value", nn.initializers.normal(0.3), (length, values + 1, self.embed)
         )
-        angle = number[..., :1] * jnp.asarray(FREQUENCIES)[None, None]
-        features = jnp.concatenate([number, jnp.sin(angle), jnp.cos(angle)], axis=-1)
+        angle = scores[..., :1] * jnp.asarray(FREQUENCIES)[None, None]
+        features = jnp.concatenate([scores, jnp.sin(angle), jnp.cos(angle)], axis=-1)
         features = jnp.where(numeric, features, 0.0)
         weight = self.param(
             "number",
@@ -106,62 +124,69 @@ class ColumnModule(nn.Module):
             "blf,lfe->ble", features, weight
         )
 
-    def _start(self, one_hot, number):
-        """Logits before anything is learned: of the factors, or marginal shares."""
+    def _prior_logits(self, one_hot, scores):
+        """Logits that the network corrects: of the factor model or the shares."""
         if self.factors is None:
             return jnp.asarray(self.tables.log_share, jnp.float32)[None]
-        return self.factors.log_probability(one_hot[..., :-1], number[..., 0])
+        return self.factors.log_probability(one_hot[..., :-1], scores[..., 0])
 
     def _mix_dense(self, h):
-        """One vector per row through residual perceptrons; then back to columns."""
+        """`[B, L, READOUT_WIDTH]` by residual perceptrons on one vector per row."""
         rows, length = h.shape[:2]
         h = nn.Dense(self.width, dtype=self.dtype)(h.reshape(rows, -1))
         for _ in range(self.depth):
             h = Mlp(2, self.dtype)(h)
         h = nn.LayerNorm(dtype=self.dtype)(h)
-        return nn.Dense(length * READ, dtype=self.dtype)(h).reshape(rows, length, READ)
+        h = nn.Dense(length * READOUT_WIDTH, dtype=self.dtype)(h)
+        return h.reshape(rows, length, READOUT_WIDTH)
 
     def _mix_attention(self, h):
-        """Attention between columns; slower, and slower to learn, on a CPU."""
+        """`[B, L, READOUT_WIDTH]` by attention between columns.
+
+        On a CPU each step is slower than a dense one, and more steps are needed.
+        """
         h = nn.Dense(self.width, dtype=self.dtype)(h)
         for _ in range(self.depth):
-            h = Mlp(2, self.dtype)(Attention(4, self.dtype)(h))
+            h = Mlp(2, self.dtype)(Attention(NUM_HEADS, self.dtype)(h))
         h = nn.LayerNorm(dtype=self.dtype)(h)
-        return nn.Dense(READ, dtype=self.dtype)(h)
+        return nn.Dense(READOUT_WIDTH, dtype=self.dtype)(h)
 
-    def _read_out(self, h, start):
-        """Logits: the start, moved along smooth functions and token by token."""
+    def _read_out(self, h, prior):
+        """Prior logits plus smooth functions of the rank plus one term per token."""
         length, values = self.tables.log_share.shape
         smooth = self.param(
-            "smooth", nn.initializers.normal(READ**-0.5), (length, READ, ORDINAL)
+            "smooth",
+            nn.initializers.normal(READOUT_WIDTH**-0.5),
+            (length, READOUT_WIDTH, NUM_COSINES),
         )
-        free = self.param("free", nn.initializers.zeros, (length, READ, values))
+        free = self.param(
+            "free", nn.initializers.zeros, (length, READOUT_WIDTH, values)
+        )
         out = free + jnp.einsum("lrj,ljv->lrv", smooth, jnp.asarray(self.tables.basis))
-        moved = jnp.einsum("blr,lrv->blv", h, out)
+        correction = jnp.einsum("blr,lrv->blv", h, out)
         shares = jnp.asarray(self.tables.log_share, jnp.float32)[None]
-        return jnp.where(shares > NEVER / 2, moved + start, NEVER)
-
-
-READ = 32
-"""Channels per column that its logits are read from."""
+        present = shares > ABSENT_LOGIT / 2
+        return jnp.where(present, correction + prior, ABSENT_LOGIT)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColumnNetwork:
-    """Denoiser for tables (`Denoiser` protocol). `context` is `[B, 3 L]`.
+    """A network that implements the `Denoiser` protocol for tables.
 
-    The context of a column is (normal score, standard score, known). It is used only
-    where the token is visible and known is 1; a visible token whose number is not
-    known (an imputed one) is told by its bin's mean.
+    Its context is `[B, 3 L]`: the normal score, the standard score and 1 for each
+    column whose exact number is known, any three values that end with 0 for the others.
+    It is used only where the token is visible. A visible number that is not known
+    exactly (an imputed one) has the scores of its token.
 
     Attributes:
       tables: constants of the columns.
-      factors: what it starts from; None: the marginal shares.
-      mixer: `dense` (a residual perceptron over all columns) or `attention`.
-      width: channels; 4 must divide it for `attention`.
-      depth: residual blocks.
-      embed: channels of one column's embedding.
-      dtype: compute type; parameters and logits are float32 anyway.
+      factors: factor model whose predictions the network corrects; None corrects the
+        marginal shares.
+      mixer: `dense` (residual perceptrons over all columns) or `attention`.
+      width: channels of the mixer; `NUM_HEADS` must divide it for `attention`.
+      depth: number of residual blocks.
+      embed: channels of the embedding of each column.
+      dtype: compute type; parameters and logits are float32 whatever it is.
     """
 
     tables: ColumnTables = field(repr=False)
@@ -184,12 +209,14 @@ class ColumnNetwork:
 
     @property
     def module(self) -> ColumnModule:
+        """The Flax module."""
         return ColumnModule(
             self.tables, self.factors, self.mixer, self.width, self.depth, self.embed,
             jnp.dtype(self.dtype),
         )  # fmt: skip
 
     def init(self, key: RootKey) -> Params:
+        """Draws float32 parameters."""
         z = jnp.zeros((1, self.length), jnp.int32)
         context = jnp.zeros((1, 3 * self.length), jnp.float32)
         return jit(self.module.init)(key, z, context)["params"]
@@ -197,6 +224,7 @@ class ColumnNetwork:
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
+        """See `Denoiser.apply`; without a context no number is known exactly."""
         if context is None:
             context = jnp.zeros((z.shape[0], 3 * self.length), jnp.float32)
         logits = self.module.apply({"params": params}, z.astype(jnp.int32), context)

@@ -1,4 +1,4 @@
-"""Members of one architecture whose predictions are averaged."""
+"""Ensembles: networks of one architecture whose predictions are averaged."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,16 +15,18 @@ from ambient_jax.types import Context, Denoiser, Logits, Params, RootKey, Tokens
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ensemble:
-    """The mean of its members' probabilities (`Denoiser` protocol).
+    """A `Denoiser` that predicts the mean of the probabilities of K members.
 
-    Parameters are the members', with a leading axis of `size`. Training must not
-    minimise the loss of the mean, which lets members lean on each other: `Objective`
-    takes the mean of their losses.
+    `p(x_i | z) = 1/K sum_k p_k(x_i | z)`. Its parameters are those of the members,
+    stacked along a leading axis of length K. Train it on the mean of the losses of its
+    members, not on the loss of the mean prediction, under which members would rely on
+    each other.
 
     Attributes:
-      member: the network of each.
-      size: how many.
-      own: fields of `member` that differ between them, with a leading axis of `size`.
+      member: the architecture that all members share.
+      size: number K of members.
+      member_fields: values for the dataclass fields of `member` that differ between the
+        members, stacked along a leading axis of length K.
 
     References:
       Lakshminarayanan et al. 2017 (arXiv 1612.01474).
@@ -32,7 +34,7 @@ class Ensemble:
 
     member: Denoiser
     size: int
-    own: Mapping[str, Any] = field(default_factory=dict)
+    member_fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -45,38 +47,48 @@ class Ensemble:
         return self.member.num_values
 
     def init(self, key: RootKey) -> Params:
+        """Draws the parameters of all members, each with its own key."""
         return jax.vmap(self.member.init)(jax.random.split(key, self.size))
 
-    def with_own(self, own: Mapping[str, Any]) -> Denoiser:
-        """The member whose own fields those are."""
-        if not own:
-            return self.member
-        return dataclasses.replace(cast(Any, self.member), **own)
+    def member_with(self, fields: Mapping[str, Any]) -> Denoiser:
+        """One member: the architecture with its `fields`, an entry of `member_fields`.
 
-    def each(
+        Args:
+          fields: values without the leading axis of length K.
+        """
+        if not fields:
+            return self.member
+        return dataclasses.replace(cast(Any, self.member), **fields)
+
+    def member_log_probabilities(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Float[Array, "K B L V"]:
-        """Log probabilities that each member gives each token."""
+        """Log probabilities `log p_k(x_i | z)` of all members; see `Denoiser.apply`."""
 
-        def one(params, own):
-            return jax.nn.log_softmax(bind(self.with_own(own), params, context)(z))
+        def of_member(params, fields):
+            denoise = bind(self.member_with(fields), params, context)
+            return jax.nn.log_softmax(denoise(z))
 
-        return jax.vmap(one)(params, self.own)
+        return jax.vmap(of_member)(params, self.member_fields)
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
-        """The log of the mean probability of each token."""
-        log_p = self.each(params, z, context)
+        """The log of the mean probability; see `Denoiser.apply`."""
+        log_p = self.member_log_probabilities(params, z, context)
         return jax.nn.logsumexp(log_p, axis=0) - jnp.log(self.size)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OutOfFoldEnsemble:
-    """Answers each row by the mean of the members that have not learned from it.
+    """A `Denoiser` that averages, per row, the members that did not train on the row.
 
-    A `Denoiser` whose context has K columns more than the ensemble's, the last: 1 for
-    those members, of which each row has one at least. See `beside`.
+    Its context is that of the ensemble followed by K columns, which are 1 for the
+    members that did not train on the row and 0 for the others; `append_to_context`
+    makes it. Each row needs at least one such member.
+
+    Attributes:
+      ensemble: the ensemble whose members predict.
     """
 
     ensemble: Ensemble
@@ -92,19 +104,29 @@ class OutOfFoldEnsemble:
         return self.ensemble.num_values
 
     @staticmethod
-    def beside(context: np.ndarray, excluded_rows: np.ndarray) -> np.ndarray:
-        """`context [N, F]` with `excluded_rows [N, K]`: `[N, F + K]` float32."""
+    def append_to_context(context: np.ndarray, excluded_rows: np.ndarray) -> np.ndarray:
+        """Appends to each row's context the members that did not train on it.
+
+        Args:
+          context: `[N, F]`, the context that the ensemble reads.
+          excluded_rows: `[N, K]` bool; true where member k did not train on row n.
+
+        Returns:
+          `[N, F + K]` float32.
+        """
         return np.concatenate([context, excluded_rows], axis=1, dtype=np.float32)
 
     def init(self, key: RootKey) -> Params:
+        """Draws the parameters of the ensemble."""
         return self.ensemble.init(key)
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
-        assert context is not None, "the context says which members answer"
+        """The log of the mean probability over members that did not train on a row."""
+        assert context is not None, "the context says which members to average"
         size = self.ensemble.size
-        answers = context[:, -size:].T[:, :, None, None]
-        each = self.ensemble.each(params, z, context[:, :-size])
-        total = jax.nn.logsumexp(each, axis=0, b=answers)
-        return total - jnp.log(answers.sum(axis=0))
+        averaged = context[:, -size:].T[:, :, None, None]
+        log_p = self.ensemble.member_log_probabilities(params, z, context[:, :-size])
+        total = jax.nn.logsumexp(log_p, axis=0, b=averaged)
+        return total - jnp.log(averaged.sum(axis=0))

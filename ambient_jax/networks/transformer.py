@@ -1,4 +1,4 @@
-"""A plain bidirectional transformer for rows of tokens without a grid."""
+"""A bidirectional transformer for rows of tokens that form no picture."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -13,7 +13,7 @@ from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 
 class TransformerModule(nn.Module):
-    """`[B, L]` tokens to `[B, L, V]` logits. See `Transformer` for the fields."""
+    """Maps tokens `[B, L]` to logits `[B, L, V]`; `Transformer` has the fields."""
 
     num_values: int
     width: int
@@ -31,7 +31,7 @@ class TransformerModule(nn.Module):
         for _ in range(self.depth):
             h = Mlp(4, self.dtype)(Attention(self.num_heads, self.dtype)(h))
         h = nn.LayerNorm(dtype=self.dtype)(h).astype(jnp.float32)
-        # One read-out per position: token i's values are not token j's.
+        # Each position has its own read-out: its values mean something else.
         out = self.param(
             "out",
             nn.initializers.normal(self.width**-0.5),
@@ -45,15 +45,15 @@ class TransformerModule(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer:
-    """Transformer denoiser for `[N, L]` data (`Denoiser` protocol).
+    """A transformer that implements the `Denoiser` protocol for `[N, L]` data.
 
     Attributes:
       length: L.
       num_values: V.
-      width: channels; `num_heads` must divide it.
-      depth: layers of attention and perceptron.
+      width: channels C; `num_heads` must divide it.
+      depth: number of layers, each attention and a perceptron.
       num_heads: attention heads.
-      dtype: compute type; parameters and logits are float32 anyway.
+      dtype: compute type; parameters and logits are float32 whatever it is.
     """
 
     length: int
@@ -65,16 +65,19 @@ class Transformer:
 
     @property
     def module(self) -> TransformerModule:
+        """The Flax module."""
         return TransformerModule(
             self.num_values, self.width, self.depth, self.num_heads,
             jnp.dtype(self.dtype),
         )  # fmt: skip
 
     def init(self, key: RootKey) -> Params:
+        """Draws float32 parameters."""
         z = jnp.zeros((1, self.length), jnp.int32)
         return jax.jit(self.module.init)(key, z)["params"]
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
+        """See `Denoiser.apply`; `context` is ignored."""
         return cast(Logits, self.module.apply({"params": params}, z.astype(jnp.int32)))

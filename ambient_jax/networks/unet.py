@@ -1,4 +1,4 @@
-"""The image network: a U-Net that is at home on sparse and on dense contexts."""
+"""The network of pictures: a U-Net for contexts that are sparse as well as dense."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -11,23 +11,48 @@ from jaxtyping import Array, Float, Int
 from ambient_jax.networks.blocks import Attention, ConvBlock, Dtype, Embed, Mlp
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
+MIN_SHARE = 1e-6
+"""Smallest divisor of `visible_mean`: far below one pixel of any window."""
+
 
 def visible_mean(
     e: Float[Array, "B H W C"], visible: Float[Array, "B H W 1"], window: int
 ) -> tuple[Float[Array, "B H W C"], Float[Array, "B H W 1"]]:
-    """Mean of `e` over the *visible* pixels of a window, and their share of it.
+    """Averages `e` over the visible pixels of the window around each pixel.
 
-    Normalised (partial) convolution: the mean does not shrink when fewer pixels are
-    visible; the share is given beside it (Liu et al. 2018, arXiv 1804.07723).
+    `sum_window e visible / sum_window visible`, a normalised (partial) convolution: the
+    mean does not shrink when fewer pixels are visible.
+
+    Args:
+      e: features of the pixels.
+      visible: 1 where a pixel is visible, 0 where it is masked.
+      window: side of the window in pixels.
+
+    Returns:
+      The mean (0 where no pixel of the window is visible), and the share of the window
+      that is visible, in [0, 1].
+
+    References:
+      Liu et al. 2018 (arXiv 1804.07723).
     """
     size = (window, window)
     share = nn.avg_pool(visible, size, strides=(1, 1), padding="SAME")
     total = nn.avg_pool(e * visible, size, strides=(1, 1), padding="SAME")
-    return total / jnp.maximum(share, 1e-6), share
+    return total / jnp.maximum(share, MIN_SHARE), share
 
 
 class Stem(nn.Module):
-    """Tokens to features: own value, position, and visible means at several scales."""
+    """Maps tokens `[B, H, W]` to features `[B, H, W, C]`.
+
+    The features of a pixel are its value, whether it is visible, its position, and the
+    means over the visible pixels of the windows around it.
+
+    Attributes:
+      num_values: V.
+      width: C.
+      windows: sides of the windows in pixels.
+      dtype: compute type; parameters are float32.
+    """
 
     num_values: int
     width: int
@@ -38,7 +63,7 @@ class Stem(nn.Module):
     def __call__(self, z: Int[Array, "B H W"]) -> Float[Array, "B H W C"]:
         _, height, columns = z.shape
         visible = (z < self.num_values).astype(self.dtype)[..., None]
-        e = Embed(self.num_values, self.width // 4, self.dtype)(z)  # masked: zeros
+        e = Embed(self.num_values, self.width // 4, self.dtype)(z)  # zeros where masked
         features = [e, visible]
         for window in self.windows:
             features += visible_mean(e, visible, window)
@@ -50,7 +75,7 @@ class Stem(nn.Module):
 
 
 class UNetModule(nn.Module):
-    """`[B, H, W]` tokens to `[B, H, W, V]` logits. See `UNet` for the fields."""
+    """Maps tokens `[B, H, W]` to logits `[B, H, W, V]`; `UNet` has the fields."""
 
     num_values: int
     widths: tuple[int, ...]
@@ -88,18 +113,26 @@ class UNetModule(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class UNet:
-    """U-Net denoiser for pictures of any size (`Denoiser` protocol).
+    """A U-Net that implements the `Denoiser` protocol for pictures of any size.
 
     Attributes:
       shape: (H, W).
       num_values: V.
-      widths: channels per resolution, finest first; each further level halves the
-        picture (odd sizes round up). The last one has attention.
-      blocks: residual blocks per level and direction, above the last level.
-      bottom_blocks: residual blocks with attention at the last level.
-      num_heads: attention heads at the coarsest level; must divide the last width.
-      windows: sizes of the normalised local means that the stem adds.
-      dtype: compute type; parameters and logits are float32 anyway.
+      widths: channels of each level, from the finest to the coarsest; at least 4 each.
+        Each level halves the sides of the picture (odd sides are rounded up). Only the
+        coarsest level has attention.
+      blocks: residual blocks per direction at each level but the coarsest.
+      bottom_blocks: residual blocks, each with attention, at the coarsest level.
+      num_heads: attention heads; must divide the last width.
+      windows: sides in pixels of the windows over which the stem averages the visible
+        pixels.
+      dtype: compute type; parameters and logits are float32 whatever it is.
+
+    Raises:
+      ValueError: if `widths` is empty or one of them is below 4.
+
+    References:
+      Ronneberger et al. 2015 (arXiv 1505.04597).
     """
 
     shape: tuple[int, int]
@@ -117,22 +150,26 @@ class UNet:
 
     @property
     def length(self) -> int:
+        """L = H W."""
         return self.shape[0] * self.shape[1]
 
     @property
     def module(self) -> UNetModule:
+        """The Flax module."""
         return UNetModule(
             self.num_values, tuple(self.widths), self.blocks, self.bottom_blocks,
             self.num_heads, tuple(self.windows), jnp.dtype(self.dtype),
         )  # fmt: skip
 
     def init(self, key: RootKey) -> Params:
+        """Draws float32 parameters."""
         z = jnp.zeros((1, *self.shape), jnp.int32)
         return jax.jit(self.module.init)(key, z)["params"]
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
+        """See `Denoiser.apply`; `context` is ignored."""
         picture = z.astype(jnp.int32).reshape(z.shape[0], *self.shape)
         logits = cast(Array, self.module.apply({"params": params}, picture))
         return logits.reshape(z.shape[0], self.length, self.num_values)

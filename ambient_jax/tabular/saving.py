@@ -21,10 +21,16 @@ from ambient_jax.tabular.frames.schema import Field
 from ambient_jax.tabular.linear.tail_extrapolation import Reach
 from ambient_jax.tabular.model import TableModel
 
-VERSION = 5
+VERSION = 6
 """2 had no `members`; 3 no `reach`, and they shared their `factors`; 4 no `objects`,
 only text, numbers and bools among categories and names, and dates of a time zone were
-counted in UTC."""
+counted in UTC; 5 had other names of the `factors`."""
+
+FACTORS_BEFORE_6 = {
+    "weight": "number_evidence", "gram": "precision", "pull": "category_evidence",
+    "tilt": "share_slope", "edges": "bin_edges", "trust": "mixture_weight",
+}  # fmt: skip
+"""Names of the arrays of `Factors` before version 6, and what they are called now."""
 
 
 def save(imputer: Any, folder: Path) -> None:
@@ -133,6 +139,8 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
     imputer.model_ = None
     if fields["network"]:
         factors = _under("factors/", arrays)
+        if fields["version"] < 6:
+            factors = {FACTORS_BEFORE_6.get(k, k): v for k, v in factors.items()}
         settings = {"members": 1, **fields["network"]}
         count = settings["members"]
         if count > 1 and fields["version"] < 4:

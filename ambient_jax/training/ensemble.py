@@ -43,14 +43,16 @@ class EnsembleObjective:
         """Returns the mean loss and mean metrics; `denoiser` is an `Ensemble`."""
         ensemble = cast(Ensemble, denoiser)
 
-        def of_member(excluded, params, own, key, ema):
+        def of_member(excluded, params, fields, key, ema):
             rows = batch._replace(excluded_rows=excluded)
-            return self.member(ensemble.with_own(own), params, rows, step, key, ema)
+            return self.member(
+                ensemble.member_with(fields), params, rows, step, key, ema
+            )
 
         split = jax.random.split(key, ensemble.size)
         excluded = batch.excluded_rows
         excluded = None if excluded is None else jnp.asarray(excluded).T
-        each = jax.vmap(of_member)(excluded, params, ensemble.own, split, ema)
+        each = jax.vmap(of_member)(excluded, params, ensemble.member_fields, split, ema)
         return jax.tree.map(lambda x: x.mean(axis=0), each)
 
 

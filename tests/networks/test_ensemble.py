@@ -88,7 +88,9 @@ def test_an_excluded_row_is_predicted_by_the_members_that_exclude_it(batch):
 
     three = Ensemble(member=WithContext(LENGTH), size=3)
     excluded_rows = np.tile([[True, False, False], [True, False, True]], (16, 1))
-    context = jnp.asarray(OutOfFoldEnsemble.beside(np.zeros((32, 3)), excluded_rows))
+    context = jnp.asarray(
+        OutOfFoldEnsemble.append_to_context(np.zeros((32, 3)), excluded_rows)
+    )
     answer = OutOfFoldEnsemble(ensemble=three).apply(params, batch.rows, context)
     own = [jax.nn.softmax(MEMBER.apply(p, batch.rows)) for p in params]
     np.testing.assert_allclose(jnp.exp(answer[0::2]), own[0][0::2], rtol=1e-5)

@@ -1,7 +1,9 @@
 """Small tables start from a linear Gaussian model of their columns."""
 
 import dataclasses
+import json
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from scipy.stats import norm
 
 from ambient_jax import AmbientImputer
+from ambient_jax.files import digest, write_npz
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.linear.warm_start import fit_factors
+from ambient_jax.tabular.saving import FACTORS_BEFORE_6
 from tests.tabular.test_imputer import QUICK, mixed
 
 
@@ -24,7 +28,7 @@ def line(n=150, seed=0):
     return pd.DataFrame({"x": x, "y": y, "kind": kind})
 
 
-def told(factors, codec, frame):
+def probabilities(factors, codec, frame):
     """Probabilities `[N, L, V]` given what is not missing in `frame`."""
     e = codec.encode(frame)
     one_hot = jax.nn.one_hot(e.tokens.astype(int), codec.num_values)
@@ -46,10 +50,10 @@ def fitted(frame):
 def test_nothing_visible_leaves_the_shares_and_each_sums_to_one():
     frame = mixed()
     codec, factors = fitted(frame)
-    p = told(factors, codec, frame)
+    p = probabilities(factors, codec, frame)
     np.testing.assert_allclose(p.sum(axis=-1), 1.0, atol=1e-4)
     blank = frame.iloc[:1].mask(np.ones((1, frame.shape[1]), bool))
-    nothing = told(factors, codec, blank)[0]
+    nothing = probabilities(factors, codec, blank)[0]
     for i, column in enumerate(codec.columns):
         k = column.coder.size
         np.testing.assert_allclose(nothing[i, :k], column.coder.share, atol=0.02)
@@ -63,7 +67,7 @@ def test_what_is_visible_tells_what_is_hidden(hidden):
     new = line(400, seed=1)
     number = list(new).index(hidden)
     column = codec.columns[number]
-    p = told(factors, codec, new.assign(**{hidden: None}))[:, number]
+    p = probabilities(factors, codec, new.assign(**{hidden: None}))[:, number]
     p = p[:, : column.coder.size].astype(float)
     if hidden == "kind":
         right = column.coder.decode(p.argmax(axis=1)) == new["kind"]
@@ -77,7 +81,7 @@ def test_what_is_visible_tells_what_is_hidden(hidden):
 def test_one_visible_category_moves_a_number():
     codec, factors = fitted(line())
     new = pd.DataFrame({"x": [np.nan] * 2, "y": [np.nan] * 2, "kind": ["low", "high"]})
-    p = told(factors, codec, new)[:, 0].astype(float)
+    p = probabilities(factors, codec, new)[:, 0].astype(float)
     mean, _ = codec.columns[0].coder.moments(p)
     assert mean[0] < -0.4
     assert mean[1] > 0.4
@@ -85,9 +89,13 @@ def test_one_visible_category_moves_a_number():
 
 def test_a_number_has_the_mass_of_a_gaussian_between_edges():
     codec, factors = fitted(line())
-    whole = dataclasses.replace(factors, trust=np.ones_like(factors.trust))
-    p = told(whole, codec, pd.DataFrame({"x": [np.nan], "y": [np.nan], "kind": [None]}))
-    edges = np.asarray(factors.edges[0], float)
+    whole = dataclasses.replace(
+        factors, mixture_weight=np.ones_like(factors.mixture_weight)
+    )
+    p = probabilities(
+        whole, codec, pd.DataFrame({"x": [np.nan], "y": [np.nan], "kind": [None]})
+    )
+    edges = np.asarray(factors.bin_edges[0], float)
     sd = np.sqrt((factors.loading[0] ** 2).sum() + factors.noise[0])
     np.testing.assert_allclose(p[0, 0], np.diff(norm.cdf(edges / sd)), atol=1e-6)
 
@@ -97,8 +105,23 @@ def test_columns_that_factors_cannot_tell_trust_them_less():
     luck = {f"luck{i}": rng.choice(list("pqrs"), 240) for i in range(8)}
     frame = line(240).assign(**luck)
     _, factors = fitted(frame.mask(rng.random(frame.shape) < 0.2))
-    assert factors.trust[:3].min() > 0.85
-    assert factors.trust[3:].max() < 0.8
+    assert factors.mixture_weight[:3].min() > 0.85
+    assert factors.mixture_weight[3:].max() < 0.8
+
+
+def rename_as_in_version_5(folder):
+    """Gives the arrays of the factors the names that they had before version 6."""
+    former = {now: before for before, now in FACTORS_BEFORE_6.items()}
+    with np.load(folder / "model.npz") as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for name in [name for name in arrays if name.startswith("factors/")]:
+        now = name.removeprefix("factors/")
+        arrays[f"factors/{former.get(now, now)}"] = arrays.pop(name)
+    assert "factors/gram" in arrays
+    write_npz(folder / "model.npz", arrays)
+    fields = json.loads((folder / "model.json").read_text())
+    fields |= {"version": 5, "npz_sha256": digest((folder / "model.npz").read_bytes())}
+    (folder / "model.json").write_text(json.dumps(fields))
 
 
 def test_a_small_table_starts_from_factors_and_a_large_one_does_not(tmp_path):
@@ -114,4 +137,10 @@ def test_a_small_table_starts_from_factors_and_a_large_one_does_not(tmp_path):
         imputer.save(tmp_path / str(rows))
         again = AmbientImputer.load(tmp_path / str(rows))
         pd.testing.assert_frame_equal(again.transform(new.assign(y=np.nan)), full)
+        if rows:
+            rename_as_in_version_5(tmp_path / str(rows))
+            old = AmbientImputer.load(tmp_path / str(rows))
+            chex.assert_trees_all_equal(
+                old.model_.denoiser.factors, imputer.model_.denoiser.factors
+            )
     assert errors[151] < 0.35 < 0.6 < errors[0]

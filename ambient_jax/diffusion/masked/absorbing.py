@@ -1,7 +1,7 @@
 """The absorbing (masking) forward kernel and its Bayes reverse step.
 
-All functions are pure; randomness comes in as uniforms, so that the caller decides
-whether keys follow the batch (training) or the row (sampling).
+All functions are pure. They take uniforms rather than keys, so that the caller decides
+whether randomness follows the batch (training) or the row (sampling).
 """
 
 import jax
@@ -11,24 +11,34 @@ from jaxtyping import Array, Float, Int
 from ambient_jax.types import Logits, Positions, Tokens
 
 Uniforms = Float[Array, "B L"]
+"""One uniform in [0, 1) per token."""
+
+TINY = 1e-30
+"""Smallest divisor: keeps 0 / 0 at 0 where nothing can be revealed any more."""
 
 
 def hide(z: Tokens, hidden: Positions, mask: int) -> Tokens:
-    """Replaces the tokens at `hidden` by MASK; the others stay."""
+    """Replaces the tokens at `hidden` by MASK and leaves the others unchanged."""
     return jnp.where(hidden, jnp.asarray(mask, z.dtype), z)
 
 
 def forward(u: Uniforms, x: Tokens, alpha: Float[Array, "B 1"], mask: int) -> Tokens:
-    """Draws `z_t ~ q(z_t | x)`: each token stays with probability `alpha(t)`.
+    """Draws `z_t ~ q(z_t | x) = Cat(alpha(t) x + (1 - alpha(t)) MASK)`.
 
-    A token that is MASK in `x` (never observed) stays MASK, so with a natural missing
-    rate `m` a token is visible with probability `(1 - m) alpha(t)`.
+    Each token stays visible with probability `alpha(t)`, independently. A token that is
+    MASK in `x` (never observed) stays MASK, so with a natural missing rate `m` a token
+    is visible with probability `(1 - m) alpha(t)`. For the same reason the kernel
+    between two times s < t is `forward` too: `q(z_t | z_s)` has the visibility
+    `alpha(t) / alpha(s)`.
 
     Args:
       u: uniforms in [0, 1).
       x: tokens, 0..V-1 or MASK.
-      alpha: visibility `alpha(t)` of each row.
+      alpha: visibility `alpha(t)` of each row, in [0, 1].
       mask: the MASK symbol, V.
+
+    Returns:
+      Tokens of the shape and type of `x`.
 
     References:
       Austin et al. 2021 (arXiv 2107.03006), sec. 3.1 (absorbing state).
@@ -36,30 +46,24 @@ def forward(u: Uniforms, x: Tokens, alpha: Float[Array, "B 1"], mask: int) -> To
     return hide(x, u >= alpha, mask)
 
 
-def forward_step(
-    u: Uniforms,
-    z_s: Tokens,
-    alpha_s: Float[Array, "B 1"],
-    alpha_t: Float[Array, "B 1"],
-    mask: int,
-) -> Tokens:
-    """Draws `z_t ~ q(z_t | z_s)`, s < t: keeps a visible token with `alpha_t/alpha_s`.
-
-    The masks are nested: what is masked in `z_s` is masked in `z_t`.
-    """
-    keep = jnp.where(alpha_s > 0, alpha_t / jnp.maximum(alpha_s, 1e-30), 0.0)
-    return hide(z_s, u >= keep, mask)
-
-
 def reveal_probability(
     alpha_s: Float[Array, "..."], alpha_t: Float[Array, "..."]
 ) -> Float[Array, "..."]:
-    """`(alpha_s - alpha_t) / (1 - alpha_t)`: a masked token is revealed in t -> s < t.
+    """Probability that a token masked at `t` is visible at the earlier time `s < t`.
+
+    It is `(alpha_s - alpha_t) / (1 - alpha_t)`, by Bayes' rule on the forward kernel.
+
+    Args:
+      alpha_s: visibility at the cleaner time `s`, at least `alpha_t`.
+      alpha_t: visibility at the noisier time `t`.
+
+    Returns:
+      Probabilities in [0, 1]; 0 where `alpha_t` is 1.
 
     References:
-      Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS); Bayes' rule on the kernel.
+      Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
     """
-    return (alpha_s - alpha_t) / jnp.maximum(1.0 - alpha_t, 1e-30)
+    return (alpha_s - alpha_t) / jnp.maximum(1.0 - alpha_t, TINY)
 
 
 def reverse_step(
@@ -69,11 +73,25 @@ def reverse_step(
     probability: Float[Array, "..."],
     mask: int,
 ) -> Tokens:
-    """One Bayes reverse step t -> s: masked tokens take `values` with `probability`.
+    """Draws `z_s` given `z_t`, s < t: masked tokens take `values` with `probability`.
 
-    With `values ~ p_theta(x0 | z_t)` it is the model's own step; with the data's values
-    it is the posterior `q(z_s | z_t, x)`. A visible token never changes. A value that
-    is MASK (unknown) leaves the token masked.
+    With `values ~ p_theta(x0 | z_t)` this is the reverse step of the model,
+    `p_theta(z_s | z_t)`. With the values of the data it is the Bayes posterior
+    `q(z_s | z_t, x)`. Visible tokens never change.
+
+    Args:
+      u: uniforms in [0, 1).
+      z_t: tokens at the noisier time.
+      values: the value that each masked token takes if it is revealed; a value that is
+        MASK (unknown) leaves it masked.
+      probability: see `reveal_probability`; broadcast against `z_t`.
+      mask: the MASK symbol, V.
+
+    Returns:
+      Tokens of the shape and type of `z_t`.
+
+    References:
+      Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
     """
     reveal = (z_t == mask) & (u < probability)
     return jnp.where(reveal, values.astype(z_t.dtype), z_t)
@@ -82,12 +100,15 @@ def reverse_step(
 def draw_values(u: Uniforms, logits: Logits) -> Int[Array, "B L"]:
     """Draws `x0 ~ p(x0 | z)` by inverting the cumulative distribution, in float32.
 
-    One uniform per token, whatever V is. Never returns MASK, nor a value whose
-    probability is exactly zero.
+    It takes one uniform per token, whatever V is. It never returns MASK, nor a value
+    whose probability is exactly zero.
 
     Args:
       u: uniforms in [0, 1).
-      logits: float logits over the V values; cast to float32.
+      logits: logits over the V values, of any float type; they are cast to float32.
+
+    Returns:
+      int32 values in 0..V-1.
     """
     p = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     cdf = jnp.cumsum(p, axis=-1)

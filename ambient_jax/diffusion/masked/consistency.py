@@ -1,11 +1,13 @@
 """The consistency (hard) loss: predictions along one trajectory must agree.
 
-For a true posterior, `p(x_i | z_t)` is the mean of `p(x_i | z_s)` over what is revealed
-between `t` and a cleaner `s < t` (a martingale). Two forms:
+The predictions of a true posterior are a martingale: `p(x_i | z_t)` is the mean of
+`p(x_i | z_s)` over the tokens revealed between `t` and a cleaner time `s < t`. The loss
+that asks this of a network has two forms:
 
-- pairwise KL (Daras et al. 2023, arXiv 2302.09057, carried over to tokens):
-  `KL(p(.|z_s) || p(.|z_t))` where still masked in `z_s`;
-- `martingale`: the squared defect of the mean, from two independent draws of `z_s`.
+- `kl`: `KL(p(.|z_s) || p(.|z_t))` on the tokens that are still masked in `z_s`. It is
+  the loss of Daras et al. 2023 (arXiv 2302.09057), carried over to tokens;
+- `martingale`: the squared norm of the defect of the mean, estimated without bias from
+  two independent draws of `z_s`.
 """
 
 from dataclasses import dataclass
@@ -28,22 +30,27 @@ Rows = Literal["all", "natural"]
 
 @dataclass(frozen=True, kw_only=True)
 class Consistency:
-    """How the consistency loss is formed. Each field is one ablation.
+    """Settings of the consistency loss. Each field is one ablation.
 
     Attributes:
-      form: `kl` (one draw of the cleaner side) or `martingale` (two draws).
+      form: `kl` (one draw of the cleaner state) or `martingale` (two draws).
       stop: the side that gets no gradient: `cleaner` (the published teacher),
-        `noisier`, or `none` (both learn).
-      target: the teacher's distribution in the `kl` form: `soft`, `argmax` (the
-        published "forcing pixels") or `sample`. Anything but `soft` is a constant, so
-        it needs `form = kl` and `stop = cleaner`.
-      teacher: whose prediction the cleaner side is: the network that learns (`online`,
-        as published) or its moving average (`ema`: the mean teacher of Tarvainen &
-        Valpola 2017, arXiv 1703.01780). `ema` is a constant too.
-      gap: how far `s` lies below `t`, in (0, 1]; small, because a bulk reveal from
-        factorised marginals is not a joint sample.
-      rows: `all` of a batch, or the `natural` ones alone, where the reveals of the `kl`
-        form are observed values and never imputed ones.
+        `noisier`, or `none` (both sides learn).
+      target: distribution of the teacher in the `kl` form: `soft`, `argmax` (the
+        published "forcing pixels") or `sample`. No gradient flows through the last two,
+        so they need `form = kl` and `stop = cleaner`.
+      teacher: the network that predicts the cleaner side: the one that learns
+        (`online`, as published) or its moving average (`ema`, the mean teacher of
+        Tarvainen & Valpola 2017, arXiv 1703.01780). No gradient flows through `ema`
+        either, so it needs the same `form` and `stop`.
+      gap: `t - s`, in (0, 1]. It is small, because tokens that are revealed at once
+        from factorised marginals are not a sample of their joint.
+      rows: `all` rows of a batch, or only the `natural` ones, on which the `kl` form
+        reveals observed values and never imputed ones.
+
+    Raises:
+      ValueError: if `gap` is out of range, or `target` or `teacher` does not fit `form`
+        and `stop`.
     """
 
     form: Form = "kl"
@@ -75,9 +82,16 @@ def _mean_over(values: Float[Array, "B L"], where: Positions) -> Float[Array, ""
 def teacher_logp(
     logits: Logits, target: Target, key: Key[Array, ""]
 ) -> Float[Array, "B L V"]:
-    """Log of the teacher's distribution: soft, or a one-hot of its mode or a draw.
+    """Log probabilities of the teacher, by the kind of its target.
 
-    A one-hot's zeros are `-inf`; `kl_divergence` takes `0 log 0 = 0`.
+    Args:
+      logits: predictions of the teacher.
+      target: `soft` for the predicted distribution itself, `argmax` for all mass on its
+        mode, `sample` for all mass on one draw from it.
+      key: used by `sample` only.
+
+    Returns:
+      Log probabilities; `-inf` where a one-hot target has no mass.
     """
     if target == "soft":
         return jax.nn.log_softmax(logits)
@@ -92,7 +106,15 @@ def teacher_logp(
 def kl_divergence(
     logp: Float[Array, "B L V"], logq: Float[Array, "B L V"]
 ) -> Float[Array, "B L"]:
-    """`KL(p || q)` in nats over the last axis, with `0 log 0 = 0`."""
+    """`KL(p || q) = sum_v p_v (log p_v - log q_v)` of each token, with `0 log 0 = 0`.
+
+    Args:
+      logp: log probabilities of `p`; they may be `-inf`.
+      logq: log probabilities of `q`, finite wherever `p` has mass.
+
+    Returns:
+      Nats per token, at least 0 up to rounding.
+    """
     p = jnp.exp(logp)
     finite = jnp.where(p > 0, logp, 0.0)
     return jnp.sum(p * (finite - jnp.where(p > 0, logq, 0.0)), axis=-1)
@@ -105,9 +127,21 @@ def kl_consistency(
     settings: Consistency,
     key: Key[Array, ""],
 ) -> Float[Array, ""]:
-    """Mean `KL(p(.|z_s) || p(.|z_t))` over `where`: tokens still masked in `z_s`.
+    """Mean of `KL(p(.|z_s) || p(.|z_t))` over the tokens of `where`.
 
-    In nats per token. One revealed between the two carries only variance.
+    Args:
+      logits_s: predictions of the teacher at the cleaner state `z_s`.
+      logits_t: predictions at the noisier state `z_t`.
+      where: the tokens that count: those still masked in `z_s`. A token revealed
+        between the two states would add variance and nothing else.
+      settings: `target` and `stop` are used.
+      key: key of a sampled target.
+
+    Returns:
+      Nats per token, a scalar; 0 if no token counts.
+
+    References:
+      Daras et al. 2023 (arXiv 2302.09057).
     """
     logp = _stop(teacher_logp(logits_s, settings.target, key), settings.stop, "cleaner")
     logq = _stop(jax.nn.log_softmax(logits_t), settings.stop, "noisier")
@@ -117,11 +151,20 @@ def kl_consistency(
 def martingale_products(
     logits_s1: Logits, logits_s2: Logits, logits_t: Logits, stop: Side
 ) -> Float[Array, "B L"]:
-    """`<p(z_s1) - p(z_t), p(z_s2) - p(z_t)>` of each token.
+    """Inner product `<p(.|z_s1) - p(.|z_t), p(.|z_s2) - p(.|z_t)>` of each token.
 
-    Its expectation over two independent draws of `z_s` from `p(z_s | z_t)` is
-    `|| E p(.|z_s) - p(.|z_t) ||^2`: zero exactly for a consistent model, while one
-    draw can be negative.
+    Its expectation over two independent draws `z_s1`, `z_s2` from `p(z_s | z_t)` is
+    `|| E p(.|z_s) - p(.|z_t) ||^2`, which is zero exactly for a consistent model. A
+    single product may be negative.
+
+    Args:
+      logits_s1: predictions at the first cleaner state.
+      logits_s2: predictions at the second cleaner state.
+      logits_t: predictions at the noisier state.
+      stop: the side that gets no gradient, see `Consistency`.
+
+    Returns:
+      One number in [-2, 2] per token.
     """
     p_t = _stop(jax.nn.softmax(logits_t), stop, "noisier")
     p_1 = _stop(jax.nn.softmax(logits_s1), stop, "cleaner")
@@ -141,20 +184,30 @@ def consistency_loss(
     key: Key[Array, ""],
     rows: Bool[Array, "B 1"] | None = None,
 ) -> Float[Array, ""]:
-    """The consistency loss of one batch, on top of the forward pass at `z_t`.
+    """The consistency loss of one batch, given the predictions at `z_t`.
 
-    The `kl` form reveals tokens of `x` (observed or imputed) by the Bayes posterior and
-    costs one more forward pass. The `martingale` form draws two cleaner states from the
-    model's own reverse step, which share *where* they reveal and differ in *what*; it
-    costs two.
+    The `kl` form reveals tokens of `x` (observed or imputed) by the Bayes posterior
+    `q(z_s | z_t, x)` and costs one more forward pass. The `martingale` form draws two
+    cleaner states from the reverse step of the model, which reveal the same tokens with
+    independent values, and costs two more forward passes.
 
     Args:
       denoise: the network under the current parameters.
       teacher: the network that predicts the cleaner side of the `kl` form.
-      z_t, logits_t: the noisier state and the predictions at it.
-      x: the data that `z_t` was made from; MASK where unknown.
-      t: times of the rows.
-      rows: those that count; None: all.
+      z_t: the noisier state.
+      logits_t: predictions of `denoise` at `z_t`.
+      x: the rows that `z_t` was made from; MASK where unknown.
+      t: time of each row, in (0, 1].
+      schedule: the schedule of the forward process.
+      settings: the form of the loss.
+      key: one key for the batch.
+      rows: the rows that count; None counts all of them.
+
+    Returns:
+      A scalar: nats per token (`kl`) or squared probability per token (`martingale`).
+
+    References:
+      Daras et al. 2023 (arXiv 2302.09057).
     """
     mask = logits_t.shape[-1]
     k_where, k_1, k_2 = jax.random.split(key, 3)

@@ -1,10 +1,11 @@
-"""Likelihood estimators: the ELBO by levels, and the exact chain rule.
+"""Likelihood estimators: the ELBO by noise level, and the exact chain rule.
 
-Both score a set of *scored* positions given the rest of the row: all of them for
+Both score a set of positions of each row given its other tokens: all positions for
 generation, the missing ones for imputation, the observed ones for validation on data
-that has no truth. With a network that takes no time, the continuous-time ELBO equals
-the mean over random orders of the chain rule (Ou et al. 2024, arXiv 2406.03736; Shi et
-al. 2024, sec. 3), so the number `n` of masked tokens can be stratified directly.
+whose missing values nobody knows. Because the network does not take the time as an
+input, the continuous-time ELBO equals the mean over random orders of the chain rule
+(Ou et al. 2024, arXiv 2406.03736; Shi et al. 2024, arXiv 2406.04329, sec. 3). The
+number `n` of masked tokens can therefore be stratified directly.
 """
 
 import jax
@@ -24,22 +25,26 @@ from ambient_jax.types import Denoise, Positions, RowKeys, Tokens
 def elbo_by_level(
     denoise: Denoise, x: Tokens, scored: Positions, keys: RowKeys, num_levels: int
 ) -> Float[Array, "B K"]:
-    """Negative ELBO of the scored tokens given the others, split by noise level.
+    """Negative ELBO of the scored tokens given the others, by noise level.
 
-    Level k masks `n` of the `S` scored tokens of a row, `n` uniform on the integers of
-    `(k S/K, (k+1) S/K]` (a stratum of `n/S` in (0, 1]), and returns
-    `S/n * sum_masked -log p(x_i | rest)`. The mean over levels is an unbiased estimate
-    of the mean over orders of `-log p(scored | others)`, in nats per row.
+    Level k masks `n` of the `S` scored tokens of a row, with `n` uniform on the
+    integers of `(k S/K, (k+1) S/K]` (a stratum of `n/S` in (0, 1]). It returns
+    `S/n * sum_masked -log p(x_i | visible)`. The mean over levels is an unbiased
+    estimate of the mean over orders of `-log p(scored | others)`.
 
     Args:
+      denoise: the network under fixed parameters; it is called K times.
       x: tokens; scored positions must be known (not MASK).
       scored: positions to score.
-      keys: one per row.
-      num_levels: K strata; K forward passes.
+      keys: one key per row.
+      num_levels: number K of levels.
 
     Returns:
-      Nats per row and level; level k sits at t = (k + 1/2) / K. Zero for a row
-      with nothing to score.
+      Nats per row and level; level k stands for the time `(k + 1/2) / K`. Rows with
+      nothing to score have zeros.
+
+    References:
+      Ou et al. 2024 (arXiv 2406.03736); Shi et al. 2024 (arXiv 2406.04329), sec. 3.
     """
     mask = denoise_mask(denoise, x)
     size = jnp.sum(scored, axis=-1)
@@ -59,10 +64,23 @@ def elbo_by_level(
 def chain_rule(
     denoise: Denoise, x: Tokens, scored: Positions, keys: RowKeys
 ) -> Float[Array, " B"]:
-    """`-log p(scored | others)` by the chain rule in one random order, in nats per row.
+    """Negative log likelihood `-log p(scored | others)` by the chain rule.
 
-    It is the exact likelihood of that order (L forward passes); its mean over orders is
-    the ELBO. The second opinion on `elbo_by_level`.
+    `sum_i -log p(x_i | others, scored tokens before i)`, in one random order of the
+    scored tokens per row. It is the exact likelihood of that order. Its mean over
+    orders is the quantity that `elbo_by_level` estimates.
+
+    Args:
+      denoise: the network under fixed parameters; it is called L times.
+      x: tokens; scored positions must be known (not MASK).
+      scored: positions to score.
+      keys: one key per row.
+
+    Returns:
+      Nats per row; 0 for a row with nothing to score.
+
+    References:
+      Ou et al. 2024 (arXiv 2406.03736).
     """
     mask = denoise_mask(denoise, x)
     ranks = random_ranks(row_uniforms(keys, 0, x.shape[1])[0], scored)

@@ -1,4 +1,4 @@
-"""The easy loss: cross-entropy on tokens that are known and were hidden further."""
+"""The easy loss: cross-entropy on known tokens that the diffusion has masked."""
 
 import jax
 import jax.numpy as jnp
@@ -6,15 +6,26 @@ from jaxtyping import Array, Float, Key
 
 from ambient_jax.types import Logits, Tokens
 
+MIN_TOTAL_WEIGHT = 1e-6
+"""Smallest divisor of `easy_loss`: a batch without known tokens has loss 0, not NaN."""
+
 
 def cross_entropy(logits: Logits, x: Tokens) -> Float[Array, "B L"]:
-    """`-log p(x_i | z)` in nats for each token; zero where `x` is MASK (unknown).
+    """Cross-entropy `-log p(x_i | z)` of each token, in nats.
 
-    The MASK target is replaced before the look-up, so the gradient stays finite.
+    It is zero, with zero gradient, where the target `x` is MASK (unknown).
+
+    Args:
+      logits: predictions `p(x0 | z)`, of any float type; they are cast to float32.
+      x: targets, 0..V-1 or MASK.
+
+    Returns:
+      Nats per token, at least 0, float32.
     """
     num_values = logits.shape[-1]
     logp = jax.nn.log_softmax(logits.astype(jnp.float32), axis=-1)
     known = x < num_values
+    # MASK is replaced before the look-up, so that the gradient stays finite.
     target = jnp.where(known, x, 0).astype(jnp.int32)
     picked = jnp.take_along_axis(logp, target[..., None], axis=-1)[..., 0]
     return jnp.where(known, -picked, 0.0)
@@ -28,38 +39,49 @@ def easy_loss(
     row_weight: Float[Array, "B 1"],
     mask: int,
 ) -> Float[Array, ""]:
-    """Weighted cross-entropy on tokens that are masked in `z` and known in `x`.
+    """Weighted cross-entropy of the tokens that are masked in `z` and known in `x`.
 
         sum_b row_weight_b sum_{i masked in z_b} w_bi (-log p(x_bi | z_b)) / sum_bi w_bi
 
-    With `row_weight = -alpha'(t)/(1-alpha(t))`, `w = 1[observed]` it is the negative
-    ELBO of the observed tokens per observed token (nats); on complete data it is the
-    ELBO of MDLM (Sahoo et al. 2024, arXiv 2406.07524, eq. 10) divided by L.
+    With `row_weight = -alpha'(t)/(1-alpha(t))` and `w = 1[observed]` its expectation is
+    the negative ELBO of the observed tokens, in nats per observed token. On complete
+    data that is the negative ELBO of MDLM divided by L.
 
     Args:
       logits: predictions `p(x0 | z)`.
-      x: targets, MASK where unknown: those carry no loss and no gradient.
-      z: what the network saw.
-      token_weight: w >= 0, e.g. 1 where observed and less where imputed.
-      row_weight: weight of each row's noise level.
+      x: targets. Tokens that are MASK (unknown) carry no loss and no gradient.
+      z: the partially masked rows that the network saw.
+      token_weight: w >= 0, e.g. 1 for an observed token and less for an imputed one.
+      row_weight: weight of the noise level of each row, see `elbo_weight`.
       mask: the MASK symbol, V.
 
     Returns:
       A scalar; 0 with zero gradient where nothing is masked or nothing is known.
+
+    References:
+      Sahoo et al. 2024 (arXiv 2406.07524), eq. 10.
     """
     counts = (z == mask) & (x != mask)
     total = jnp.sum(token_weight * (x != mask))
     nats = row_weight * token_weight * counts * cross_entropy(logits, x)
-    return jnp.sum(nats) / jnp.maximum(total, 1e-6)
+    return jnp.sum(nats) / jnp.maximum(total, MIN_TOTAL_WEIGHT)
 
 
 def low_discrepancy_times(
     key: Key[Array, ""], num_rows: int, t_min: float
 ) -> Float[Array, "B 1"]:
-    """Times in [t_min, 1], one per row, spread evenly: `t_b = (u + b/B) mod 1`.
+    """Draws one time per row, spread evenly over [t_min, 1].
 
-    One uniform offset serves the batch, which keeps the loss unbiased and takes most
-    of its variance away (Kingma et al. 2021, arXiv 2107.00630, app. I.1).
+    Row b has `t_min + (1 - t_min) ((u + b/B) mod 1)`. One uniform offset `u` serves the
+    batch, which keeps the loss unbiased and removes most of its variance.
+
+    Args:
+      key: one key for the batch.
+      num_rows: B.
+      t_min: smallest time, in [0, 1).
+
+    References:
+      Kingma et al. 2021 (arXiv 2107.00630), app. I.1.
     """
     u = jax.random.uniform(key)
     t = jnp.mod(u + jnp.arange(num_rows) / num_rows, 1.0)[:, None]

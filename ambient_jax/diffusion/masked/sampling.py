@@ -1,29 +1,39 @@
-"""The reverse process: generate, impute and refresh are one compiled loop.
+"""The reverse process: generating, imputing and redrawing are one compiled loop.
 
-Keys follow the *row*: a row's draw depends on its own key and content, not on the batch
-it sits in nor on the device that holds it.
+Keys follow the row: the draw of a row depends on its key and its tokens, but neither on
+the batch that it is in nor on the device that holds it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.diffusion.masked import absorbing
-from ambient_jax.diffusion.masked.schedules import Linear, Schedule
 from ambient_jax.types import Denoise, Positions, RootKey, RowKeys, Tokens
 
 
 def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
-    """One key per row, a function of the root key and the row's own number."""
+    """Derives one key per row from the root key and the id of the row.
+
+    Args:
+      key: the root key.
+      row_ids: `[B]` integers, distinct for rows that must differ.
+    """
     return jax.vmap(jax.random.fold_in, (None, 0))(key, row_ids)
 
 
 def row_uniforms(
     keys: RowKeys, step: Array | int, length: int
 ) -> Float[Array, "2 B L"]:
-    """Two independent uniforms per token for one step of the loop."""
+    """Draws two independent uniforms in [0, 1) per token for one step of a loop.
+
+    Args:
+      keys: one key per row.
+      step: index of the step; other steps have independent uniforms.
+      length: L.
+    """
 
     def one_row(key):
         return jax.random.uniform(jax.random.fold_in(key, step), (2, length))
@@ -36,18 +46,21 @@ class Sampler:
     """Settings of the reverse process.
 
     Attributes:
-      num_reveals: steps of the reverse process from all-masked to complete. More are
-        closer to the exact joint: tokens revealed together are drawn as independent.
-      corrector_sweeps: after the last reveal, so many times `corrector_fraction` of the
-        editable tokens are re-masked and redrawn, which repairs early mistakes.
+      num_reveals: steps of the reverse process, equally spaced in t from all-masked to
+        complete, at least 1. More steps come closer to the exact joint, because tokens
+        that are revealed together are drawn as independent.
+      corrector_sweeps: how often, after the last reveal, a random
+        `corrector_fraction` of the editable tokens is masked and drawn again, which
+        repairs early mistakes; at least 0.
       corrector_fraction: share of the editable tokens redrawn per sweep, in (0, 1].
-      schedule: spacing of the reveals in t.
+
+    Raises:
+      ValueError: if a field is out of its range.
     """
 
     num_reveals: int = 32
     corrector_sweeps: int = 0
     corrector_fraction: float = 0.1
-    schedule: Schedule = field(default_factory=Linear)
 
     def __post_init__(self):
         if self.num_reveals < 1 or self.corrector_sweeps < 0:
@@ -57,39 +70,62 @@ class Sampler:
 
     @property
     def passes(self) -> int:
-        """Forward passes that one draw costs."""
+        """Number of forward passes that one draw costs."""
         return self.num_reveals + self.corrector_sweeps
 
 
 def random_ranks(u: Float[Array, "B L"], where: Positions) -> Int[Array, "B L"]:
-    """Rank 0.. of each token of `where` in a random order; the others come last."""
+    """Ranks the tokens of `where` in the order of `u`; the others come last.
+
+    Args:
+      u: uniforms in [0, 1), which decide the order.
+      where: the tokens to rank 0, 1, ... within each row.
+
+    Returns:
+      A permutation of 0..L-1 per row.
+    """
     order = jnp.argsort(jnp.where(where, u, jnp.inf), axis=-1)
     return jnp.argsort(order, axis=-1)
 
 
 def tempered(denoise: Denoise, temperature: Float[Array, ""] | float) -> Denoise:
-    """The network with `p ~ p^(1/temperature)` for each token; below 1: surer draws."""
+    """The denoiser with each token's distribution `p` replaced by `p^(1/temperature)`.
+
+    A temperature below 1 sharpens the predictions, one above 1 flattens them; the
+    powers are normalised.
+    """
     return lambda z: denoise(z) / temperature
 
 
-def reveal(
-    denoise: Denoise, z: Tokens, keys: RowKeys, schedule: Schedule, num_reveals: int
-) -> Tokens:
-    """Runs the reverse process from `z` (t = 1) until nothing is masked (t = 0).
+def reveal(denoise: Denoise, z: Tokens, keys: RowKeys, num_reveals: int) -> Tokens:
+    """Runs the reverse process from `z` (t = 1) until no token is masked (t = 0).
 
-    The masked tokens of a row are put in a random order; at time t the first
-    `alpha(t)` share of them is visible, each drawn from the model's prediction at the
-    moment of its reveal. It is the Bayes reverse process with its binomial counts
-    replaced by their means: with `num_reveals` at least the number of masked tokens no
-    two are revealed together, and the draw is exact, where independent reveals would
-    still collide (docs/design.md has what that costs EM). Visible tokens are never
-    touched. Where rows are partly visible already this is the draw `x_mis | x_obs`.
+    The masked tokens of a row are put in a random order. At time t the first share
+    `1 - t` of them is visible, each drawn from the prediction of the model at the
+    moment of its reveal. This is the Bayes reverse process (see `reverse_step`) with
+    the binomial numbers of reveals replaced by their means. If `num_reveals` is at
+    least the number of masked tokens, no two are revealed together and the draw is
+    exact, whereas independent reveals would still collide (docs/design.md says what
+    that costs EM).
+
+    Args:
+      denoise: the network under fixed parameters; it is called `num_reveals` times.
+      z: rows with MASK at each token to draw. Where the others are observed, the result
+        is a draw of `x_mis | x_obs`.
+      keys: one key per row.
+      num_reveals: number of steps, equally spaced in t.
+
+    Returns:
+      Complete rows of the shape and type of `z`; visible tokens are unchanged.
+
+    References:
+      Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
     """
     masked = z == denoise_mask(denoise, z)
     ranks = random_ranks(row_uniforms(keys, 0, z.shape[1])[0], masked)
     size = jnp.sum(masked, axis=-1, keepdims=True)
     times = jnp.linspace(1.0, 0.0, num_reveals + 1)
-    alphas = schedule.alpha(times).at[-1].set(1.0)
+    alphas = (1.0 - times).at[-1].set(1.0)  # exact: the last step leaves no mask
 
     def step(z, i):
         u = row_uniforms(keys, i + 1, z.shape[1])[1]
@@ -102,7 +138,7 @@ def reveal(
 
 
 def denoise_mask(denoise: Denoise, z: Tokens) -> int:
-    """MASK = V, read off the network's output shape without running it."""
+    """The MASK symbol V, from the shape of the denoiser's output; it is not run."""
     return jax.eval_shape(denoise, z).shape[-1]
 
 
@@ -114,12 +150,24 @@ def refresh(
     fraction: Float[Array, ""] | float,
     sampler: Sampler,
 ) -> Tokens:
-    """Re-masks `fraction` of the editable tokens of `x` and draws them again.
+    """Masks a random `fraction` of the editable tokens of `x` and draws them again.
 
-    It leaves the model's joint of the editable tokens given the others unchanged (up
-    to bulk reveals): a Gibbs block of random positions. Fraction 1 is a fresh draw that
-    does not look at the old values; below 1 it is one step of a warm chain. The
-    sampler's corrector sweeps follow. Tokens that are not editable never change.
+    This is a Gibbs step on a random block of positions. It leaves the distribution of
+    the editable tokens given the others invariant, up to the error of tokens that are
+    revealed together. The corrector sweeps of the sampler follow.
+
+    Args:
+      denoise: the network under fixed parameters.
+      x: rows of tokens.
+      editable: the tokens that may change.
+      keys: one key per row.
+      fraction: probability that an editable token is redrawn, in (0, 1]. 1 is a fresh
+        draw that does not depend on the old values; a smaller fraction is one step of a
+        Markov chain that starts at `x`.
+      sampler: number of reveals and corrector sweeps.
+
+    Returns:
+      Rows of the shape and type of `x`; tokens that are not editable are unchanged.
     """
     mask = denoise_mask(denoise, x)
     split = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
@@ -128,7 +176,7 @@ def refresh(
     def redraw(x, where_keys, reveal_keys, fraction, num_reveals):
         u = row_uniforms(where_keys, 0, x.shape[1])[0]
         z = absorbing.hide(x, editable & (u < fraction), mask)
-        return reveal(denoise, z, reveal_keys, sampler.schedule, num_reveals)
+        return reveal(denoise, z, reveal_keys, num_reveals)
 
     def sweep(x, i):
         sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k_sweep, i)
@@ -140,16 +188,17 @@ def refresh(
 
 
 def draw(denoise: Denoise, z: Tokens, keys: RowKeys, sampler: Sampler) -> Tokens:
-    """A draw of the masked tokens of `z` given the visible ones: impute or generate.
+    """Draws the masked tokens of `z` given the visible ones.
 
     Args:
-      denoise: network under fixed parameters.
-      z: rows with MASK in every unknown place (all of them: generation).
-      keys: one per row.
+      denoise: the network under fixed parameters.
+      z: rows with MASK at each token to draw: the missing ones to impute a row, all of
+        them to generate one.
+      keys: one key per row.
       sampler: number of reveals and corrector sweeps.
 
     Returns:
-      Complete rows; what was visible in `z` is returned bit for bit.
+      Complete rows of the shape and type of `z`; visible tokens are unchanged.
     """
     editable = z == denoise_mask(denoise, z)
     return refresh(denoise, z, editable, keys, 1.0, sampler)

@@ -3,7 +3,7 @@
 `alpha(0) = 1` (nothing hidden), `alpha(1) = 0` (all hidden), decreasing in between.
 The masked-diffusion ELBO does not depend on the schedule (Sahoo et al. 2024,
 arXiv 2406.07524, sec. 3.4); the schedule only decides which contexts training sees
-most often and how the reveals of the sampler are spaced.
+most often. The sampler does not use it: its reveals are equally spaced.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,24 @@ Times = Float[Array, "..."]
 
 @runtime_checkable
 class Schedule(Protocol):
-    """`alpha` and its derivative on `t` in [0, 1]."""
+    """A noise schedule: `alpha` and its derivative on `t` in [0, 1]."""
 
-    def alpha(self, t: Times) -> Times: ...
+    def alpha(self, t: Times) -> Times:
+        """Probability that a known token is visible at time `t`."""
+        ...
 
-    def alpha_prime(self, t: Times) -> Times: ...
+    def alpha_prime(self, t: Times) -> Times:
+        """Derivative of `alpha` at `t`; negative inside (0, 1)."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """`alpha(t) = 1 - t` (MDLM's log-linear noise; every context size alike)."""
+    """`alpha(t) = 1 - t`: every number of visible tokens is equally likely.
+
+    References:
+      Sahoo et al. 2024 (arXiv 2406.07524), log-linear noise.
+    """
 
     def alpha(self, t: Times) -> Times:
         return 1.0 - t
@@ -37,7 +45,11 @@ class Linear:
 
 @dataclass(frozen=True, kw_only=True)
 class Cosine:
-    """`alpha(t) = 1 - cos(pi/2 (1 - t))` (MD4, Shi et al. 2024, arXiv 2406.04329)."""
+    """`alpha(t) = 1 - cos(pi/2 (1 - t))`.
+
+    References:
+      Shi et al. 2024 (arXiv 2406.04329; MD4).
+    """
 
     def alpha(self, t: Times) -> Times:
         return 1.0 - jnp.sin(0.5 * jnp.pi * t)
@@ -48,7 +60,14 @@ class Cosine:
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial:
-    """`alpha(t) = 1 - t**power` (MD4). `power` > 0; 1 is linear."""
+    """`alpha(t) = 1 - t**power`.
+
+    Attributes:
+      power: above 0; 1 is the linear schedule.
+
+    References:
+      Shi et al. 2024 (arXiv 2406.04329; MD4).
+    """
 
     power: float = 2.0
 
@@ -64,14 +83,14 @@ class Polynomial:
 
 
 def elbo_weight(schedule: Schedule, t: Times) -> Times:
-    """`-alpha'(t) / (1 - alpha(t))`: the weight of one masked token at time `t`.
+    """Weight of a masked token in the ELBO at time `t`: `-alpha'(t) / (1 - alpha(t))`.
 
     Args:
       schedule: the schedule.
       t: times in (0, 1]; the weight grows without bound as t goes to 0.
 
     Returns:
-      Positive weights, same shape. For the linear schedule they are `1 / t`.
+      Positive weights of the shape of `t`. For the linear schedule they are `1 / t`.
 
     References:
       Sahoo et al. 2024 (arXiv 2406.07524), eq. 10; Shi et al. 2024 (2406.04329), eq. 4.
@@ -80,3 +99,4 @@ def elbo_weight(schedule: Schedule, t: Times) -> Times:
 
 
 SCHEDULES = {"linear": Linear, "cosine": Cosine, "polynomial": Polynomial}
+"""The schedules by the name under which a user chooses them."""

@@ -4,7 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.networks.column_network import NEVER, ColumnNetwork, ColumnTables
+from ambient_jax.networks.column_network import (
+    ABSENT_LOGIT,
+    ColumnNetwork,
+    ColumnTables,
+)
 from ambient_jax.networks.ensemble import Ensemble, OutOfFoldEnsemble
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.columns.codec import TableCodec
@@ -31,16 +35,16 @@ def network_of(
     tables = tables_of(codec)
     if members == 1:
         return ColumnNetwork(tables=tables, factors=factors, **settings)
-    own = {} if factors is None else {"factors": factors}
+    fields = {} if factors is None else {"factors": factors}
     member = ColumnNetwork(tables=tables, **settings)
-    return Ensemble(member=member, size=members, own=own)
+    return Ensemble(member=member, size=members, member_fields=fields)
 
 
 def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
     """Returns the settings, `members` among them, and the factors of `network_of`."""
     if isinstance(network, Ensemble):
         member, members = network.member, network.size
-        factors = network.own.get("factors")
+        factors = network.member_fields.get("factors")
     else:
         member, members, factors = network, 1, network.factors
     settings = {name: getattr(member, name) for name in SETTINGS}
@@ -60,7 +64,7 @@ def out_of_fold(
       excluded_rows: `[N, K]` bool.
     """
     if isinstance(network, Ensemble):
-        return OutOfFoldEnsemble(ensemble=network), OutOfFoldEnsemble.beside(
+        return OutOfFoldEnsemble(ensemble=network), OutOfFoldEnsemble.append_to_context(
             context, excluded_rows
         )
     return network, context
@@ -69,7 +73,7 @@ def out_of_fold(
 def tables_of(codec: TableCodec) -> ColumnTables:
     """The constants of the network, `[L, V]`."""
     shape = (codec.length, codec.num_values)
-    log_share = np.full(shape, NEVER)
+    log_share = np.full(shape, ABSENT_LOGIT)
     rank, score = np.zeros(shape), np.zeros((*shape, 2))
     for i, column in enumerate(codec.columns):
         coder = column.coder

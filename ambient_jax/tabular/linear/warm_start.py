@@ -46,7 +46,7 @@ def fit_factors(
 
     def of(rows: np.ndarray | slice) -> Factors:
         made = _fit(codec, tokens[rows], context[rows])
-        return dataclasses.replace(made, trust=trust)
+        return dataclasses.replace(made, mixture_weight=trust)
 
     if excluded_rows is None:
         return of(slice(None))
@@ -88,26 +88,28 @@ def _fit(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
     weights, noise = factor_em(x, max(1, min(RANK, x.shape[1] - 1, len(x))))
     length, values, rank = codec.length, codec.num_values, weights.shape[1]
     sizes = {
-        "weight": (rank,), "centre": (), "gram": (rank, rank), "pull": (values, rank),
-        "loading": (rank,), "noise": (), "tilt": (values, rank),
-        "edges": (values + 1,), "share": (values,), "trust": (),
+        "number_evidence": (rank,), "centre": (), "precision": (rank, rank),
+        "category_evidence": (values, rank), "loading": (rank,), "noise": (),
+        "share_slope": (values, rank), "bin_edges": (values + 1,), "share": (values,),
+        "mixture_weight": (),
     }  # fmt: skip
     made = Factors(
         **{k: np.zeros((length, *size), np.float32) for k, size in sizes.items()}
     )
-    made.edges[:], made.trust[:] = np.inf, 1.0
+    made.bin_edges[:], made.mixture_weight[:] = np.inf, 1.0
     for i, column in enumerate(codec.columns):
         share = column.coder.share
         made.share[i, : len(share)] = share
         w, psi = weights[where[i]], noise[where[i]]
-        made.gram[i] = (w / psi[:, None]).T @ w
+        made.precision[i] = (w / psi[:, None]).T @ w
         if column.numeric:
-            made.edges[i, : len(share)] = ndtri(np.r_[0.0, np.cumsum(share)[:-1]])
-            made.weight[i] = w[0] / psi[0] / sd[where[i]][0]
+            lower = ndtri(np.r_[0.0, np.cumsum(share)[:-1]])
+            made.bin_edges[i, : len(share)] = lower
+            made.number_evidence[i] = w[0] / psi[0] / sd[where[i]][0]
             made.centre[i] = centre[where[i]][0]
             made.loading[i], made.noise[i] = w[0], psi[0]
         else:
             seen = (np.eye(len(share)) - centre[where[i]]) / sd[where[i]]
-            made.pull[i, : len(share)] = seen @ (w / psi[:, None])
-            made.tilt[i, : len(share)] = w * sd[where[i]][:, None]
+            made.category_evidence[i, : len(share)] = seen @ (w / psi[:, None])
+            made.share_slope[i, : len(share)] = w * sd[where[i]][:, None]
     return made
