@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import ArgumentError
 from ambient_jax.files import output_errors, write_text
 from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
@@ -20,12 +20,14 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
       The table of figures as Markdown.
 
     Raises:
-      UserError: a folder is given twice or holds no finished run, or `output` cannot be
-        written.
+      ArgumentError: a folder is given twice.
+      OutputError: `output` cannot be written.
+      UserError: a folder holds no finished run.
     """
-    for number, folder in enumerate(folders):
-        if folder.resolve() in [other.resolve() for other in folders[:number]]:
-            raise UserError(f"--compare names {folder} twice; give each run once")
+    for index, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:index]]:
+            reason = f"{{argument}} names {folder} twice; give each run once"
+            raise ArgumentError("folders", reason)
     records = _labelled([read_record(folder) for folder in folders])
     runs = {label: record.curves for label, record in records.items()}
     summaries = {label: record.summary for label, record in records.items()}
