@@ -34,8 +34,7 @@ class Denoiser(Protocol):
     """A network that reads partially masked rows and predicts every token.
 
     It is not conditioned on the time `t`: in masked diffusion `p(x0 | z)` depends on
-    the visible tokens of `z` alone (Ou et al. 2025, "Your absorbing discrete diffusion
-    secretly models the conditional distributions of clean data").
+    the visible tokens of `z` alone (Ou et al. 2024, arXiv 2406.03736).
     """
 
     @property

@@ -168,9 +168,9 @@ class Blocks(_WithRate):
 
     def __call__(self, x, num_values, rng):
         sides = [min(self.size, extent) for extent in x.shape[1:]]
-        # Blocks may begin outside of the picture, so that every cell, also at the border,
-        # can be covered by np.prod(sides) blocks. Each of them is there with probability
-        # p, which solves 1 - (1 - p) ** np.prod(sides) = rate.
+        # Blocks may begin outside of the picture, so that every cell (also at the
+        # border) can lie in np.prod(sides) blocks. Each of them is drawn with
+        # probability p, which solves 1 - (1 - p) ** np.prod(sides) = rate.
         shape = [n + s - 1 for n, s in zip(x.shape[1:], sides, strict=True)]
         p = 1.0 - (1.0 - self.rate) ** (1.0 / np.prod(sides))
         missing = rng.random((len(x), *shape)) < p

@@ -197,8 +197,8 @@ def _classes(
     different = np.unique(np.concatenate(given)) if given else np.empty(0)
     if len(different) > MAX_CLASSES:
         raise UserError(
-            f"{path}: `y` holds {len(different)} different labels; at most {MAX_CLASSES} "
-            "are supported, so merge some or leave `y` out"
+            f"{path}: `y` holds {len(different)} different labels; at most "
+            f"{MAX_CLASSES} are supported, so merge some or leave `y` out"
         )
     return [None if labels is None else np.searchsorted(different, labels)
             for labels in (y, y_test)]  # fmt: skip
