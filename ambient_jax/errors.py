@@ -33,6 +33,10 @@ class OutputError(UserError):
     """A file that cannot be written."""
 
 
+class UnfinishedRun(UserError):
+    """A folder that holds no finished run."""
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """Returns the end of a message about an unknown name.
 

@@ -13,7 +13,10 @@ LIBRARY = sorted(
     for path in PACKAGE.rglob("*.py")
     if path.relative_to(PACKAGE).parts[0] != "experiment"
 )
-FLAGS = ("--config", "--workdir", "--output", "config.")
+FLAGS = (
+    "--config", "--workdir", "--output", "--mode", "--compare", "--input",
+    "--overwrite", "config.",
+)  # fmt: skip
 
 
 def strings(source):

@@ -136,7 +136,7 @@ def _open(path: Path) -> dict[str, np.ndarray]:
         raise UserError(
             f"{path} cannot be read as an .npz file ({line}); write it with np.savez"
         ) from error
-    except Exception as error:  # a torn member fails in zlib, the header parser, ...
+    except Exception as error:  # a damaged one fails in zlib, the header parser, ...
         raise UserError(f"{path} is damaged ({type(error).__name__})") from error
 
 

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.data.npz import read_npz
-from ambient_jax.errors import ArgumentError, OutputError, UserError
+from ambient_jax.errors import ArgumentError, OutputError, UnfinishedRun, UserError
 from ambient_jax.experiment import build, environment, finish, setup, table, train
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
@@ -175,6 +175,8 @@ def _compare(flags: Any) -> None:
             print(write_comparison(folders, output))
     except ArgumentError as error:
         raise UserError(error.message_for("--compare")) from error
+    except UnfinishedRun as error:
+        raise UserError(f"{error}; finish it with --mode=train first") from error
     print(f"report: {output}")
 
 

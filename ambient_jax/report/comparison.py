@@ -26,7 +26,7 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
     Raises:
       ArgumentError: a folder is given twice.
       OutputError: `output` cannot be written.
-      UserError: a folder holds no finished run.
+      UnfinishedRun: a folder holds no finished run.
     """
     for index, folder in enumerate(folders):
         if folder.resolve() in [other.resolve() for other in folders[:index]]:

@@ -50,7 +50,7 @@ def write_report(folder: Path) -> Path:
       The path of the page.
 
     Raises:
-      UserError: the folder holds no finished run.
+      UnfinishedRun: the folder holds no finished run.
     """
     record = read_record(folder)
     html = render("run.html", record=record, images=_images(record), meanings=FIGURES,

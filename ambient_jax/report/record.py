@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import UnfinishedRun
 
 Curve = tuple[list[float], list[float]]
 """Steps, and the values at these steps."""
@@ -55,7 +55,7 @@ def read_record(path: Path) -> Record:
     """Reads the folder of a run.
 
     Raises:
-      UserError: the folder holds no finished run, or one of its files is damaged.
+      UnfinishedRun: the folder lacks a file, or one of its files is damaged.
     """
     try:
         summary = json.loads((path / "summary.json").read_text())
@@ -71,11 +71,12 @@ def read_record(path: Path) -> Record:
                 values.append(float(row["value"]))
         for section, name in REQUIRED_FIELDS:
             _ = summary[section][name]
-    except Exception as error:  # a torn archive fails in zlib, zipfile, its header, ...
+    except (
+        Exception
+    ) as error:  # a damaged archive fails in zlib, zipfile, its header, ...
         reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"{path} holds no finished run ({type(error).__name__}: {reason}); "
-            "finish it with --mode=train first"
+        raise UnfinishedRun(
+            f"{path} holds no finished run ({type(error).__name__}: {reason})"
         ) from error
     return Record(
         path=path, summary=summary, curves=curves, pictures=pictures, rows=rows

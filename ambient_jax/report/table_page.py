@@ -26,8 +26,9 @@ class TableReport:
     Attributes:
       name: name of the file.
       observed: the table with its missing cells.
-      completed: the table with the best value in each missing cell.
-      draw: the table with its missing cells drawn from the model.
+      completed: the table with one value in each missing cell.
+      draw: the table with its missing cells drawn from the model, or `completed` if
+        there is no draw.
       history: nats per held-out cell after each round of training.
       levels: for each held-out cell, the level of the smallest central interval that
         contains its value; see `tabular.calibration`.

@@ -131,11 +131,14 @@ def test_wrong_data_are_named_by_their_config_field(field, value, message):
     assert str(caught.value).startswith(message)
 
 
-def test_a_run_compared_with_itself_is_named_by_its_flag(tmp_path):
+def test_runs_that_cannot_be_compared_are_named_with_the_flags(tmp_path):
     flags = SimpleNamespace(
         compare=["a", "./a"], output=str(tmp_path / "c.html"), overwrite=False
     )
     with pytest.raises(UserError, match=r"^--compare names .*a twice"):
+        modes._compare(flags)
+    flags.compare = [str(tmp_path)]
+    with pytest.raises(UserError, match=r"no finished run .*; finish it with --mode="):
         modes._compare(flags)
 
 
