@@ -71,9 +71,7 @@ def read_record(path: Path) -> Record:
                 values.append(float(row["value"]))
         for section, name in REQUIRED_FIELDS:
             _ = summary[section][name]
-    except (
-        Exception
-    ) as error:  # a damaged archive fails in zlib, zipfile, its header, ...
+    except Exception as error:  # damaged archives fail in zlib, zipfile, ...
         reason = " ".join(str(error).split())[:120]
         raise UnfinishedRun(
             f"{path} holds no finished run ({type(error).__name__}: {reason})"
