@@ -1,4 +1,4 @@
-"""Files appear whole or not at all: written beside, synced, then renamed."""
+"""Atomic writes: a file is written under a temporary name, synced, then renamed."""
 
 import contextlib
 import errno
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import OutputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Calls `write(temporary)`, then renames the temporary file to `path`."""
-    temporary = _beside(path)
+    temporary = _temporary(path)
     try:
         write(temporary)
         with temporary.open("rb") as file:
@@ -30,35 +30,37 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raises a `UserError` if `path` could not be written; leaves nothing behind."""
+    """Tests whether `path` could be written, and creates nothing there.
+
+    Raises:
+      OutputError: it could not, for example because it is a folder.
+    """
     with output_errors(path):
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        _beside(path).touch()
-        _beside(path).unlink()
+        _temporary(path).touch()
+        _temporary(path).unlink()
 
 
 @contextlib.contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """What the system refuses while `path` is written is a `UserError`."""
+    """Turns an `OSError` raised while `path` is written into an `OutputError`."""
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}); give another --output"
-        ) from error
+        raise OutputError(f"{path} cannot be written ({error.strerror})") from error
 
 
-def _beside(path: Path) -> Path:
+def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
 def digest(*parts: bytes) -> str:
-    """SHA-256 of the parts one after the other, in hexadecimal."""
-    found = hashlib.sha256()
+    """Returns the SHA-256 hash of the concatenated parts, in hexadecimal."""
+    hashed = hashlib.sha256()
     for part in parts:
-        found.update(part)
-    return found.hexdigest()
+        hashed.update(part)
+    return hashed.hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -78,7 +80,9 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any, *, strict: bool = False) -> None:
     """Writes indented JSON atomically.
 
-    `strict`: for readers other than Python, null in place of NaN and infinity.
+    Args:
+      strict: writes null for NaN and infinity, which JSON does not have and which
+        readers other than Python's refuse.
     """
     value = _finite(value) if strict else value
     write_text(path, json.dumps(value, indent=2, allow_nan=not strict) + "\n")
@@ -93,7 +97,11 @@ def _finite(value: Any) -> Any:
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes a compressed `.npz` atomically, its bytes a function of the arrays."""
+    """Writes a compressed `.npz` atomically.
+
+    Unlike those of `np.savez_compressed`, its bytes depend on the arrays alone and not
+    on the time of writing.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""Every random key of a run, derived from one root by purpose, round and step."""
+"""All random keys of a run, derived from its seed by purpose, round and step."""
 
 import enum
 
@@ -11,7 +11,11 @@ from ambient_jax.types import RootKey, RowKeys
 
 
 class Purpose(enum.IntEnum):
-    """What randomness is for. Numbers decide results: append, never reorder."""
+    """What a random key is used for.
+
+    The values enter the keys, so that results change if one changes: append, never
+    reorder.
+    """
 
     INIT = 0
     TRAIN_STEP = 1
@@ -24,14 +28,19 @@ class Purpose(enum.IntEnum):
     PICTURES = 8
 
 
-HOST = 100
+HOST_STREAM_OFFSET = 100
+"""Added to a purpose on the host: streams [seed, 0..3] belong to `data.load`."""
 
 
 def derive(seed: int, purpose: Purpose, *numbers: int) -> RootKey:
-    """A JAX key that is a function of the arguments alone.
+    """Returns a JAX key that is a function of the arguments alone.
+
+    Args:
+      seed: root of all randomness of a run.
+      numbers: indices within the purpose, such as the round and the step.
 
     Raises:
-      UserError: a seed that JAX would cut down to another one.
+      UserError: the seed is negative or needs more than the 32 bits that JAX uses.
     """
     if not 0 <= seed < 2**32:
         raise UserError(f"seed {seed} lies outside 0..{2**32 - 1}; give another")
@@ -47,8 +56,8 @@ def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
 
 
 def host_rng(seed: int, purpose: Purpose, *numbers: int) -> np.random.Generator:
-    """The same for randomness on the host (orders of rows).
+    """Returns a NumPy generator that is a function of the arguments, as in `derive`.
 
-    The streams of `data.load` are `[seed, 0..3]`; these keep clear of them.
+    It serves what is drawn on the host, such as the order of rows.
     """
-    return np.random.default_rng([seed, HOST + purpose, *numbers])
+    return np.random.default_rng([seed, HOST_STREAM_OFFSET + purpose, *numbers])

@@ -1,4 +1,4 @@
-"""Devices as a mesh: rows are sharded over the `data` axis, parameters replicated."""
+"""The mesh of devices: rows are sharded over its `data` axis, parameters replicated."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ambient_jax.errors import UserError
 
 
 def make_mesh(num_devices: int | None = None) -> Mesh:
-    """A one-axis mesh over the first `num_devices` devices (default: all)."""
+    """Returns a mesh with one axis over the first `num_devices` devices (None: all)."""
     devices = jax.devices()[:num_devices]
     return jax.make_mesh(
         (len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices
@@ -18,38 +18,45 @@ def make_mesh(num_devices: int | None = None) -> Mesh:
 
 
 def make_table_mesh() -> Mesh:
-    """The mesh for tables: one device on a CPU, whose devices share its cores."""
+    """Returns the mesh for tables: all accelerators, but only one device of a CPU.
+
+    Several CPU devices would share the same cores.
+    """
     return make_mesh(1 if jax.default_backend() == "cpu" else None)
 
 
 def rows(mesh: Mesh) -> NamedSharding:
-    """Sharding of an array whose first axis is rows."""
+    """Returns the sharding of an array whose first axis is rows."""
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
-    """Sharding of parameters, optimizer state and keys: a copy on every device."""
+    """Returns the sharding of parameters, optimizer state and keys: one copy each."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def put_rows(mesh: Mesh, tree: Any) -> Any:
-    """Moves a pytree of host arrays to the devices, first axis split over `data`."""
+    """Moves a pytree of host arrays to the devices, their first axis sharded."""
     return jax.device_put(tree, rows(mesh))
 
 
 def check_batch_size(mesh: Mesh, batch_size: int) -> int:
-    """`batch_size` if the devices divide it, else a `UserError` that says what does."""
+    """Returns `batch_size`.
+
+    Raises:
+      UserError: it is not a positive multiple of the number of devices.
+    """
     n = mesh.shape["data"]
     if batch_size < 1 or batch_size % n:
-        near = max(n, round(batch_size / n) * n)
+        nearest = max(n, round(batch_size / n) * n)
         raise UserError(
-            f"batch size {batch_size} does not split over {n} devices; use {near}"
+            f"batch size {batch_size} does not split over {n} devices; use {nearest}"
         )
     return batch_size
 
 
 def describe(mesh: Mesh) -> str:
-    """The devices in words, for the first line of a run."""
+    """Returns the devices in words, for the first line that a run prints."""
     device = mesh.devices.flat[0]
     kind = "" if device.platform == "cpu" else f" ({device.device_kind})"
     count = mesh.devices.size
@@ -57,6 +64,6 @@ def describe(mesh: Mesh) -> str:
 
 
 def device_name(mesh: Mesh) -> str:
-    """Platform and kind of the first device, for records."""
+    """Returns platform, kind and number of the devices, for the run's summary."""
     device = mesh.devices.flat[0]
     return f"{device.platform}:{device.device_kind} x{np.size(mesh.devices)}"

@@ -1,4 +1,4 @@
-"""Nested mappings as flat ones: configs in reports, parameters in files."""
+"""Flattens nested mappings, such as configs in reports and parameters in files."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,13 @@ from typing import Any
 def flatten(
     tree: Mapping[str, Any], separator: str = ".", prefix: str = ""
 ) -> dict[str, Any]:
-    """`{"a.b": leaf}` of nested mappings, in their order."""
+    """Returns `{"a.b": leaf}` for `{"a": {"b": leaf}}`, in the order of the leaves.
+
+    Args:
+      tree: mappings whose keys are text.
+      separator: joins the keys.
+      prefix: precedes every key.
+    """
     flat: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping):

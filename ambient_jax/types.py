@@ -1,4 +1,4 @@
-"""Shapes, names and the one protocol that every room speaks.
+"""Types of arrays in signatures, and the protocol of a denoising network.
 
 Axis legend, used in all signatures:
 
@@ -7,8 +7,9 @@ Axis legend, used in all signatures:
     K   draws, strata or levels    C   channels of a network
     F   numbers of a row's context
 
-A token row is `Integer[Array, "B L"]`: values `0..V-1`, or `MASK = V` for *unknown*.
-MASK is the same symbol whether the diffusion hid the token or nobody ever measured it.
+Rows of tokens are `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` where a
+token is masked. MASK is one symbol for tokens that the forward process masked and for
+cells that are missing in the data.
 """
 
 from collections.abc import Callable
@@ -32,37 +33,41 @@ Denoise: TypeAlias = Callable[[Tokens], Logits]
 class Denoiser(Protocol):
     """A network that reads partially masked rows and predicts every token.
 
-    `apply` returns float32 logits whatever the compute type. It takes no time: the
-    noise that matters is what is visible in `z`, not the `t` that produced it.
+    It is not conditioned on the time `t`: in masked diffusion `p(x0 | z)` depends on
+    the visible tokens of `z` alone (Ou et al. 2024, arXiv 2406.03736).
     """
 
     @property
     def num_values(self) -> int:
-        """V; `z` holds `0..V` where V is MASK."""
+        """V, the number of values that a token can take."""
         ...
 
     @property
     def length(self) -> int:
-        """L."""
+        """L, the number of tokens of a row."""
         ...
 
-    def init(self, key: RootKey) -> Params: ...
+    def init(self, key: RootKey) -> Params:
+        """Returns random initial parameters."""
+        ...
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
-        """Logits of every token.
+        """Returns float32 logits of every token, whatever the compute type.
 
         Args:
-          context: what is known of the *visible* tokens beside their values, e.g. the
-            exact numbers behind bins. It must not matter where `z` is MASK. Networks
-            of data that have none ignore it.
+          params: a pytree as `init` returns it.
+          z: tokens `0..V-1`, and MASK = V where they are to be predicted.
+          context: extra features of the visible tokens, for example the exact numbers
+            behind binned ones. The features of a token must not affect the logits
+            where `z` is MASK. None for data without such features.
         """
         ...
 
 
 def bind(denoiser: Denoiser, params: Params, context: Context | None = None) -> Denoise:
-    """`denoise(z) -> logits` with the parameters and the rows' context fixed."""
+    """Returns `denoise(z) -> logits` with the parameters and the context fixed."""
     if context is None:
         return lambda z: denoiser.apply(params, z)
     return lambda z: denoiser.apply(params, z, context)

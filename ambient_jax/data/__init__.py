@@ -1,1 +1,1 @@
-"""Incomplete data: sources, tokens and missingness (NumPy only)."""
+"""Incomplete data: sources, tokenizers and missingness mechanisms (NumPy only)."""

@@ -1,4 +1,4 @@
-"""What training may see, and what only evaluation may see."""
+"""Data sets: what training may see, apart from what only evaluation may see."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,19 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class IncompleteData:
-    """Rows with holes: all that training is ever handed. Hidden values are not in it.
+    """Incomplete rows: all that training is given. It holds no value of a missing cell.
 
     Attributes:
-      tokens: `[N, L]` unsigned integers, 0..V-1, and MASK = V where unknown.
-      shape: of one row, (H, W) or (L,).
+      tokens: `[N, L]` unsigned integers, 0..V-1, and MASK = V where a cell is missing.
+      shape: shape of one row, (H, W) or (L,).
       num_values: V.
       context: `[N, F]` float32, extra features of the observed tokens (see
         `Denoiser.apply`); None: there are none.
       excluded_rows: `[N, K]` bool, rows that member k of an `Ensemble` does not train
         on; None: all members train on all rows.
+
+    Raises:
+      ValueError: shapes do not agree, or a token is above MASK.
     """
 
     tokens: np.ndarray
@@ -34,10 +37,10 @@ class IncompleteData:
         if self.tokens.size and self.tokens.max() > self.num_values:
             raise ValueError(f"tokens above MASK = {self.num_values}")
         for name in ("context", "excluded_rows"):
-            beside = getattr(self, name)
-            if beside is not None and len(beside) != len(self.tokens):
+            array = getattr(self, name)
+            if array is not None and len(array) != len(self.tokens):
                 raise ValueError(
-                    f"{name} has {len(beside)} rows, tokens {len(self.tokens)}"
+                    f"{name} has {len(array)} rows, tokens {len(self.tokens)}"
                 )
 
     def __len__(self) -> int:
@@ -55,18 +58,18 @@ class IncompleteData:
 
     @property
     def missing_share(self) -> float:
-        """Share of the cells that is missing, in [0, 1]."""
+        """Share of the cells that are missing, in [0, 1]."""
         return 1.0 - float((self.tokens < self.num_values).mean())
 
     @property
     def observed(self) -> np.ndarray:
-        """`[N, L]` bool: what was measured."""
+        """`[N, L]` bool: cells that are not missing."""
         return self.tokens != self.num_values
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """What a classifier is trained and judged with; evaluation only.
+    """Labelled rows that a classifier is trained and evaluated on; evaluation only.
 
     Attributes:
       test: `[M]` classes 0..C-1 of the test rows.
@@ -80,20 +83,22 @@ class Labels:
 
     @property
     def num_classes(self) -> int:
-        """C."""
+        """C, the number of classes."""
         return int(max(self.test.max(), self.reference_labels.max())) + 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """For evaluation only: complete rows, labels, and the truth behind the holes.
+    """Evaluation only: test rows, labels, and true values of missing training cells.
 
     Attributes:
-      test: `[M, L]` tokens; MASK where the user's own test rows have holes.
-      test_observed: `[M, L]` bool, what is shown when test rows are imputed; False
-        wherever `test` is MASK.
+      test: `[M, L]` tokens; MASK where a user's own test rows have missing cells.
+      test_observed: `[M, L]` bool, cells that are given when test rows are imputed;
+        False wherever `test` is MASK.
+      mask: MASK = V.
       labels: for the classifier behind the Frechet distance; None if there are none.
-      train_truth: `[N, L]` the complete training rows, or None; for pictures.
+      train_truth: `[N, L]` complete training rows, shown beside their completions in
+        reports; None if they are not known.
     """
 
     test: np.ndarray
@@ -104,12 +109,12 @@ class HeldOut:
 
     @property
     def complete(self) -> bool:
-        """Whether the truth of every test cell is known."""
+        """Whether the true value of every test cell is known."""
         return bool((self.test != self.mask).all())
 
     @property
     def shown(self) -> np.ndarray:
-        """`[M, L]` test tokens with MASK where not shown."""
+        """`[M, L]` test tokens, with MASK in cells that are not given."""
         return np.where(self.test_observed, self.test, self.mask).astype(
             self.test.dtype
         )
@@ -120,10 +125,11 @@ class Dataset:
     """A data set ready for a run.
 
     Attributes:
-      train: rows to learn from.
-      valid: rows as incomplete as those, held out of training.
-      held_out: None if there are no test rows.
-      observed_share: of the training cells, as reached.
+      name: its source, for reports.
+      train: rows to train on.
+      valid: rows held out of training, with missing cells as in the training rows.
+      held_out: data for evaluation; None if there are no test rows.
+      observed_share: share of the training cells that are observed, in (0, 1].
     """
 
     name: str
@@ -134,5 +140,5 @@ class Dataset:
 
 
 def token_dtype(num_values: int) -> np.dtype:
-    """The smallest unsigned type that holds MASK = V."""
+    """Returns the smallest unsigned integer type that holds MASK = V."""
     return np.min_scalar_type(num_values)

@@ -1,4 +1,4 @@
-"""From a source's name to a `Dataset`: split, tokenize, hide."""
+"""Loads a `Dataset`: reads a source, tokenizes it, splits it and masks cells."""
 
 import dataclasses
 
@@ -15,7 +15,13 @@ from ambient_jax.data.dataset import (
 from ambient_jax.data.missingness import Missingness
 from ambient_jax.data.npz import Rows, read_npz
 from ambient_jax.data.tokenizer import Tokenizer
-from ambient_jax.errors import UserError, nearest
+from ambient_jax.errors import ArgumentError, UserError, nearest
+
+DEFAULT_TEST_DIVISOR = 5
+"""Without `num_test`, one row in five of a complete `.npz` becomes a test row."""
+
+DEFAULT_VALID_DIVISOR = 10
+"""Without `num_valid`, one training row in ten is held out for validation."""
 
 
 def load_dataset(
@@ -31,25 +37,34 @@ def load_dataset(
     seed: int = 0,
     complete: bool = False,
 ) -> Dataset:
-    """Loads a data set. Everything random in it is a function of `seed`.
+    """Loads a data set. All its randomness is a function of `seed`.
 
     Args:
       source: `digits`, `mnist`, `binarized_mnist`, or the path of an `.npz`.
-      dir: folder of the original files (mnist, binarized_mnist).
-      missingness: hides cells of complete rows; rows with holes stay as they are.
-      tokenizer: from grey levels to tokens; not used for an `.npz`.
-      num_train, num_valid, num_test: sizes; validation rows are taken from the
-        `num_train` rows (default 10 %). None: all.
-      side: size to shrink pictures to.
-      complete: train on the complete rows (the oracle); the test rows are hidden alike.
+      dir: folder of the original files, for mnist and binarized_mnist; see
+        `data.pictures`.
+      missingness: masks cells of complete rows. Rows that already have missing cells
+        are not masked further.
+      tokenizer: turns grey levels into tokens; not used for an `.npz`.
+      num_train: number of training rows, validation rows included. None: all.
+      num_valid: number of those rows that are held out for validation. None: 10 %.
+      num_test: number of test rows. None: all, or a fifth of the rows of an `.npz`
+        that is complete and has no test rows.
+      side: height and width in pixels to which pictures are shrunk. None: no change.
+      seed: root of all randomness; 0 or larger.
+      complete: trains on the complete rows (the oracle). The cells of test rows are
+        masked as without it.
 
     Raises:
-      UserError: unknown source, or data that cannot be used; says what to do.
+      ArgumentError: an argument does not fit the data.
+      UserError: the source is unknown, or its data cannot be used.
     """
     rng = np.random.default_rng([seed, 0])
     if source.endswith(".npz"):
         if side is not None:
-            raise UserError("config.data.side applies to picture sets, not to an .npz")
+            raise ArgumentError(
+                "side", "{argument} applies to picture sets, not to an .npz"
+            )
         rows = read_npz(source)
     else:
         rows = _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng)
@@ -65,18 +80,28 @@ def from_rows(
     num_valid: int | None = None, num_test: int | None = None, seed: int = 0,
     complete: bool = False, shuffle: bool = True,
 ) -> Dataset:  # fmt: skip
-    """A `Dataset` of rows in memory; arguments and errors as in `load_dataset`.
+    """Returns a `Dataset` of rows in memory.
 
-    `shuffle`: a user's rows may be sorted, and validation takes the first ones.
+    Args:
+      rows: tokens, with -1 where a cell is missing.
+      name: the data set's name, in reports and messages.
+      missingness, num_train, num_valid, num_test, seed, complete: see `load_dataset`.
+      shuffle: puts the rows in a random order first. Needed for rows that may be
+        sorted, since the first ones are those held out for validation.
+
+    Raises:
+      ArgumentError, UserError: as `load_dataset`.
     """
     rng = np.random.default_rng([seed, 2])
     if shuffle:
         rows = _shuffled(rows, np.random.default_rng([seed, 3]))
-    rows, holes = _own_test(rows, num_test, rng)
+    incomplete = bool((rows.x < 0).any())
+    if not incomplete and rows.x_test is None:
+        rows = _split_off_test(rows, num_test, rng)
     rows = _subset(rows, num_train, num_test, rng)
-    if holes and complete:
+    if incomplete and complete:
         raise UserError(f"{name} has missing cells: an oracle cannot be trained on it")
-    return _hidden(name, rows, holes, missingness, num_valid, seed, complete)
+    return _masked(name, rows, incomplete, missingness, num_valid, seed, complete)
 
 
 def _pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
@@ -104,21 +129,17 @@ def _picture_rows(found, side, tokenizer: Tokenizer, rng) -> Rows:
     )  # fmt: skip
 
 
-def _own_test(rows: Rows, num_test: int | None, rng) -> tuple[Rows, bool]:
-    """A user's rows, and whether `x` has holes. A complete `x` without `x_test` gives
-    some of its rows (a fifth) to the test."""
-    holes = bool((rows.x < 0).any())
-    if holes or rows.x_test is not None:
-        return rows, holes
+def _split_off_test(rows: Rows, num_test: int | None, rng) -> Rows:
+    """Makes `num_test` rows of `x` (default: a fifth) the test rows."""
     order = rng.permutation(len(rows.x))
-    count = num_test if num_test is not None else len(order) // 5
+    count = num_test if num_test is not None else len(order) // DEFAULT_TEST_DIVISOR
     test, train = order[:count], order[count:]
     return Rows(
         x=rows.x[train], x_test=rows.x[test] if count else None,
         y=None if rows.y is None else rows.y[train],
         y_test=None if rows.y is None or not count else rows.y[test],
         num_values=rows.num_values,
-    ), holes  # fmt: skip
+    )  # fmt: skip
 
 
 def _shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
@@ -133,7 +154,8 @@ def _subset(rows: Rows, num_train: int | None, num_test: int | None, rng) -> Row
         if x is None or count is None:
             return x, y
         if not 0 < count <= len(x):
-            raise UserError(f"config.data.{name}={count}: there are {len(x)} rows")
+            reason = f"{{argument}}={count}: there are {len(x)} rows"
+            raise ArgumentError(name, reason)
         chosen = rng.permutation(len(x))[:count]
         return x[chosen], None if y is None else y[chosen]
 
@@ -142,13 +164,13 @@ def _subset(rows: Rows, num_train: int | None, num_test: int | None, rng) -> Row
     return Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=rows.num_values)
 
 
-def _hidden(
-    source: str, rows: Rows, holes: bool, missingness: Missingness,
+def _masked(
+    source: str, rows: Rows, incomplete: bool, missingness: Missingness,
     num_valid: int | None, seed: int, complete: bool,
 ) -> Dataset:  # fmt: skip
     rng = np.random.default_rng([seed, 1])
     mask = rows.num_values
-    observed, shown = _observed(rows, holes, missingness, rng)
+    observed, shown = _observed(rows, incomplete, missingness, rng)
     if complete:
         observed = np.ones_like(observed)
     valid = _valid_rows(len(rows.x), num_valid)
@@ -156,27 +178,33 @@ def _hidden(
     if not (tokens[valid:] < mask).any():
         raise UserError(f"{source}: nothing is observed in the rows to train on")
 
-    def part(where: slice) -> IncompleteData:
+    def part(selected: slice) -> IncompleteData:
         return IncompleteData(
-            tokens=tokens[where], shape=rows.x.shape[1:], num_values=mask
+            tokens=tokens[selected], shape=rows.x.shape[1:], num_values=mask
         )
 
     return Dataset(
         name=source, train=part(slice(valid, None)), valid=part(slice(valid)),
-        held_out=_held_out(rows, shown, None if holes else _flat(rows.x, mask), valid),
+        held_out=_held_out(
+            rows, shown, None if incomplete else _flat(rows.x, mask), valid
+        ),
         observed_share=float((tokens[valid:] < mask).mean()),
     )  # fmt: skip
 
 
 def _observed(
-    rows: Rows, holes: bool, missingness: Missingness, rng: np.random.Generator
+    rows: Rows, incomplete: bool, missingness: Missingness, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What is observed of `x` and what is shown of `x_test`, alike in kind."""
+    """Returns which cells of `x` are observed, and which of `x_test` are shown.
+
+    Test rows of incomplete data are shown through the missingness patterns of randomly
+    drawn training rows; complete data are masked by the mechanism.
+    """
     n, mask = len(rows.x), rows.num_values
     x_test = (
         np.empty((0, *rows.x.shape[1:]), int) if rows.x_test is None else rows.x_test
     )
-    if holes:
+    if incomplete:
         observed = rows.x >= 0
         patterns = observed[rng.integers(n, size=len(x_test))]
         return observed, patterns & (x_test >= 0)
@@ -188,7 +216,13 @@ def _observed(
 def _held_out(
     rows: Rows, shown: np.ndarray, truth: np.ndarray | None, valid: int
 ) -> HeldOut | None:
-    """`truth`: the complete rows, of which the first `valid` are no training rows."""
+    """Returns the test data, with the truth behind the training rows' missing cells.
+
+    Args:
+      shown: cells of the test rows that are given when they are imputed.
+      truth: complete rows of `x`; None if the data have missing cells of their own.
+      valid: number of rows at the start of `x` that are held out for validation.
+    """
     if rows.x_test is None:
         return None
     labels, mask = None, rows.num_values
@@ -209,15 +243,16 @@ def _apply(missingness, x: np.ndarray, mask: int, rng) -> np.ndarray:
     try:
         return missingness(x, mask, rng)
     except ValueError as error:
-        raise UserError(f"config.data.missingness: {error}") from error
+        raise ArgumentError("missingness", f"{{argument}}: {error}") from error
 
 
 def _valid_rows(n: int, num_valid: int | None) -> int:
-    count = max(1, n // 10) if num_valid is None else num_valid
+    count = max(1, n // DEFAULT_VALID_DIVISOR) if num_valid is None else num_valid
     if n < 2:
         raise UserError(f"{n} row is too few: at least 2 are needed, 1 for validation")
     if not 0 < count < n:
-        raise UserError(f"config.data.num_valid={count}: must lie in 1..{n - 1}")
+        reason = f"{{argument}}={count}: must lie in 1..{n - 1}"
+        raise ArgumentError("num_valid", reason)
     return count
 
 

@@ -1,4 +1,4 @@
-"""The user's own rows: an `.npz` file with `x`, and what may go wrong with it."""
+"""Reads and checks a user's own rows from an `.npz` file."""
 
 import zipfile
 from collections.abc import Mapping
@@ -11,18 +11,25 @@ import numpy as np
 from ambient_jax.errors import UserError
 
 MAX_VALUES = 4096
+"""Largest V: networks and completions hold an array of V numbers for every token."""
+
 MAX_CLASSES = 1000
+"""Largest number of classes; more are mostly row numbers or times given as labels."""
+
+INTEGER_LIMIT = 2**62
+"""Integers from here on are refused before they could overflow int64."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """What a file holds: int64 `[N, *shape]`, -1 where unknown.
+    """The contents of a file. Rows are int64 `[N, *shape]`, -1 where a cell is missing.
 
     Attributes:
-      x: rows to learn from, or to complete.
-      x_test: rows to judge by, or None.
-      y, y_test: labels 0..C-1, or None.
-      num_values: V, stated by the file or the largest value + 1.
+      x: rows to train on, or to complete.
+      x_test: rows to evaluate on, or None.
+      y, y_test: `[N]` labels 0..C-1, or None.
+      num_values: V, as the file states it; if it does not, the largest value + 1, and
+        at least 2.
     """
 
     x: np.ndarray
@@ -35,27 +42,35 @@ class Rows:
 def read_npz(path: str | Path) -> Rows:
     """Reads and checks a file.
 
-    Arrays: `x` `[N, H, W]` or `[N, L]`, integers 0..V-1; missing cells are -1, or False
-    in a boolean `observed` of the same shape. Optional: `x_test` (and `observed_test`),
-    labels `y` and `y_test`, and a scalar `num_values`.
+    The file holds an array `x`, `[N, H, W]` or `[N, L]`, of integers 0..V-1. Missing
+    cells are -1 in it, or False in a boolean array `observed` of the same shape.
+    Optional are `x_test` (with `observed_test`), labels `y` and `y_test`, and a scalar
+    `num_values`.
+
+    Args:
+      path: of the `.npz` file; `~` stands for the home folder.
 
     Raises:
-      UserError: one line that says what is wrong with the file and what to do.
+      UserError: the file cannot be read, or its arrays cannot be used.
     """
     path = Path(path).expanduser()
     return check_arrays(_open(path), str(path))
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
-    """`Rows` of the arrays of a file (see `read_npz`); `path` begins the messages.
+    """Checks the arrays of a file and returns them as `Rows`.
+
+    Args:
+      arrays: named as in `read_npz`.
+      path: with which messages begin.
 
     Raises:
       UserError: as `read_npz`.
     """
     if "x" not in arrays:
-        held = ", ".join(sorted(arrays)) or "nothing"
+        names = ", ".join(sorted(arrays)) or "nothing"
         raise UserError(
-            f"{path} has no array `x` (it holds {held}); save rows as x=..."
+            f"{path} has no array `x` (it holds {names}); save rows as x=..."
         )
     x = _tokens(path, "x", arrays["x"], arrays.get("observed"))
     x_test = None
@@ -74,10 +89,14 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
 
 
 def whole_numbers(where: str, x: Any) -> np.ndarray:
-    """`x` as int64; `where` begins the messages.
+    """Returns `x` as int64.
+
+    Args:
+      where: with which messages begin.
+      x: an array, or nested sequences, of integers or of floats without fractions.
 
     Raises:
-      UserError: other things than whole numbers, or ones out of all proportion.
+      UserError: `x` is no array of whole numbers, or holds one that is far too large.
     """
     try:
         x = np.asarray(x)
@@ -94,7 +113,7 @@ def whole_numbers(where: str, x: Any) -> np.ndarray:
                 "values first (for grey levels in [0, 1]: np.rint(x * (V - 1)))"
             )
     for extreme in (x.max(initial=0), x.min(initial=0)):
-        if abs(float(extreme)) >= 2**62:
+        if abs(float(extreme)) >= INTEGER_LIMIT:
             raise UserError(
                 f"{where} holds {extreme}; whole numbers below {MAX_VALUES} are needed"
             )
@@ -117,14 +136,14 @@ def _open(path: Path) -> dict[str, np.ndarray]:
         raise UserError(
             f"{path} cannot be read as an .npz file ({line}); write it with np.savez"
         ) from error
-    except Exception as error:  # a torn member fails in zlib, the header parser, ...
+    except Exception as error:  # a damaged one fails in zlib, the header parser, ...
         raise UserError(f"{path} is damaged ({type(error).__name__})") from error
 
 
 def _tokens(
     path: str, name: str, x: np.ndarray, observed: np.ndarray | None
 ) -> np.ndarray:
-    """`x` as int64 with -1 where unknown."""
+    """Returns the rows `x` as int64, with -1 where a cell is missing."""
     where = f"{path}: `{name}`"
     x = whole_numbers(where, x)
     if x.ndim not in (2, 3) or 0 in x.shape[1:]:
@@ -135,10 +154,10 @@ def _tokens(
         raise UserError(
             f"{where} holds {x.min()}; values are 0..V-1, and -1 if missing"
         )
-    return x if observed is None else _hide(where, x, observed)
+    return x if observed is None else _with_missing(where, x, observed)
 
 
-def _hide(where: str, x: np.ndarray, observed: np.ndarray) -> np.ndarray:
+def _with_missing(where: str, x: np.ndarray, observed: np.ndarray) -> np.ndarray:
     if observed.shape != x.shape or observed.dtype.kind != "b":
         raise UserError(
             f"{where} comes with an `observed` of shape {observed.shape} and type "
@@ -173,16 +192,16 @@ def _labels(
 def _classes(
     path: str, y: np.ndarray | None, y_test: np.ndarray | None
 ) -> list[np.ndarray | None]:
-    """Labels numbered 0..C-1 in their order, alike in both."""
+    """Maps the labels of both, in sorted order, to classes 0..C-1."""
     given = [labels for labels in (y, y_test) if labels is not None]
-    names = np.unique(np.concatenate(given)) if given else np.empty(0)
-    if len(names) > MAX_CLASSES:
+    different = np.unique(np.concatenate(given)) if given else np.empty(0)
+    if len(different) > MAX_CLASSES:
         raise UserError(
-            f"{path}: `y` holds {len(names)} different labels; at most {MAX_CLASSES} "
-            "are supported, so merge some or leave `y` out"
+            f"{path}: `y` holds {len(different)} different labels; at most "
+            f"{MAX_CLASSES} are supported, so merge some or leave `y` out"
         )
-    return [None if each is None else np.searchsorted(names, each)
-            for each in (y, y_test)]  # fmt: skip
+    return [None if labels is None else np.searchsorted(different, labels)
+            for labels in (y, y_test)]  # fmt: skip
 
 
 def _num_values(

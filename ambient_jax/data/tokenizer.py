@@ -1,4 +1,4 @@
-"""From grey levels in [0, 1] to tokens 0..V-1."""
+"""Tokenizers: they map grey levels in [0, 1] to tokens 0..V-1."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +11,26 @@ from ambient_jax.data.npz import MAX_VALUES
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """`(grey [N, ...] in [0, 1], rng) -> integer tokens` of `num_values` values."""
+    """Maps grey levels to tokens."""
 
     @property
-    def num_values(self) -> int: ...
+    def num_values(self) -> int:
+        """V, the number of values that a token can take."""
+        ...
 
-    def __call__(self, grey: np.ndarray, rng: np.random.Generator) -> np.ndarray: ...
+    def __call__(self, grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Returns unsigned integers 0..V-1 of the shape of `grey`.
+
+        Args:
+          grey: `[N, ...]` in [0, 1].
+          rng: source of all randomness.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Binary: 1 where the grey level reaches `threshold`."""
+    """Binary: 1 where the grey level is at least `threshold`."""
 
     threshold: float = 0.5
 
@@ -35,7 +44,7 @@ class Threshold:
 
 @dataclass(frozen=True, kw_only=True)
 class Stochastic:
-    """Binary: 1 with a probability that is the grey level, drawn once (seeded)."""
+    """Binary: 1 with the grey level as its probability, drawn once when data load."""
 
     @property
     def num_values(self) -> int:
@@ -47,7 +56,11 @@ class Stochastic:
 
 @dataclass(frozen=True, kw_only=True)
 class Levels:
-    """`num_values` equally spaced grey levels, the nearest one each."""
+    """Rounds to the nearest of `num_values` equally spaced grey levels.
+
+    Raises:
+      ValueError: `num_values` is below 2 or above `MAX_VALUES`.
+    """
 
     num_values: int = 16
 
@@ -65,3 +78,4 @@ class Levels:
 TOKENIZERS: dict[str, Callable[..., Tokenizer]] = {
     "threshold": Threshold, "stochastic": Stochastic, "levels": Levels,
 }  # fmt: skip
+"""The tokenizers by the names that configs use."""

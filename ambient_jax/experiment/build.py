@@ -26,7 +26,7 @@ from ambient_jax.diffusion.masked.consistency import (
 )
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.diffusion.masked.schedules import SCHEDULES
-from ambient_jax.errors import UserError, nearest
+from ambient_jax.errors import ArgumentError, UserError, nearest
 from ambient_jax.experiment.config import Config
 from ambient_jax.nesting import flatten
 from ambient_jax.networks.transformer import Transformer
@@ -38,24 +38,34 @@ T = TypeVar("T")
 
 
 def dataset(config: Config) -> Dataset:
-    """Loads, tokenizes and masks the data of `config.data`."""
+    """Loads, tokenizes and masks the data of `config.data`.
+
+    Raises:
+      UserError: the data cannot be loaded; arguments are named as fields of the config.
+    """
     c = config.data
     mechanism, tokenizer = c.missingness, c.tokenizer
     missing = choose("data.missingness.name", MECHANISMS, mechanism.name)
     tokens = choose("data.tokenizer.name", TOKENIZERS, tokenizer.name)
-    return load_dataset(
-        c.source,
-        dir=c.dir,
-        missingness=construct("data.missingness", missing, **_accepted(
-            missing, rate=mechanism.rate, strength=mechanism.strength,
-            size=mechanism.size,
-        )),
-        tokenizer=construct("data.tokenizer", tokens, **_accepted(
-            tokens, threshold=tokenizer.threshold, num_values=tokenizer.num_values
-        )),
-        num_train=c.num_train, num_test=c.num_test, num_valid=c.num_valid,
-        side=c.side, seed=c.seed, complete=c.complete,
-    )  # fmt: skip
+    missingness = construct("data.missingness", missing, **_accepted(
+        missing, rate=mechanism.rate, strength=mechanism.strength, size=mechanism.size,
+    ))  # fmt: skip
+    tokenizer = construct("data.tokenizer", tokens, **_accepted(
+        tokens, threshold=tokenizer.threshold, num_values=tokenizer.num_values
+    ))  # fmt: skip
+    try:
+        return load_dataset(
+            c.source, dir=c.dir, missingness=missingness, tokenizer=tokenizer,
+            num_train=c.num_train, num_test=c.num_test, num_valid=c.num_valid,
+            side=c.side, seed=c.seed, complete=c.complete,
+        )  # fmt: skip
+    except ArgumentError as error:
+        field = f"config.data.{error.argument}"
+        asked_for = c[error.argument] is None  # then the message shows how to give it
+        message = error.message_for(f"--{field}" if asked_for else field)
+        if asked_for and c.source == "mnist":
+            message += ", or use the :digits data, which need no download"
+        raise UserError(message) from error
 
 
 def denoiser(config: Config, shape: tuple[int, ...], num_values: int) -> Denoiser:

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.data.npz import read_npz
-from ambient_jax.errors import UserError
+from ambient_jax.errors import ArgumentError, OutputError, UnfinishedRun, UserError
 from ambient_jax.experiment import build, environment, finish, setup, table, train
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
@@ -32,10 +32,7 @@ def run(flags: Any) -> None:
     environment.use_few_cores_well()
     environment.use_compilation_cache()
     if flags.compare:
-        folders = [Path(folder) for folder in flags.compare]
-        output = _compare_output(flags)
-        print(write_comparison(folders, output))
-        print(f"report: {output}")
+        _compare(flags)
         return
     if flags.mode == "train":
         with _absent_fields("the config", "configs/base.py names them all"):
@@ -151,13 +148,36 @@ def _new_file(flags: Any, suffix: str) -> Path:
         raise UserError(f"{path} exists; give another --output, or --overwrite")
     if not path.parent.is_dir():
         raise UserError(f"the folder of --output={flags.output} does not exist")
-    check_writable(path)
+    with _output_advice():
+        check_writable(path)
     return path
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with output_errors(path):
+    with _output_advice(), output_errors(path):
         write_npz(path, arrays)
+
+
+@contextlib.contextmanager
+def _output_advice() -> Iterator[None]:
+    """Adds to an `OutputError` what the user can do about it."""
+    try:
+        yield
+    except OutputError as error:
+        raise UserError(f"{error}; give another --output") from error
+
+
+def _compare(flags: Any) -> None:
+    folders = [Path(folder) for folder in flags.compare]
+    output = _compare_output(flags)
+    try:
+        with _output_advice():
+            print(write_comparison(folders, output))
+    except ArgumentError as error:
+        raise UserError(error.message_for("--compare")) from error
+    except UnfinishedRun as error:
+        raise UserError(f"{error}; finish it with --mode=train first") from error
+    print(f"report: {output}")
 
 
 def _compare_output(flags: Any) -> Path:

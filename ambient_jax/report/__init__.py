@@ -1,1 +1,1 @@
-"""What a person looks at: pictures, curves, the run's page, comparisons."""
+"""Reports for people: pictures, curves, pages of runs and tables, comparisons."""

@@ -1,11 +1,11 @@
-"""Several finished runs beside each other on one page."""
+"""One page that compares several finished runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import ArgumentError
 from ambient_jax.files import output_errors, write_text
 from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
@@ -14,18 +14,24 @@ from ambient_jax.report.record import Record, read_record
 
 
 def write_comparison(folders: Sequence[Path], output: Path) -> str:
-    """Writes the page `output` that compares the runs of `folders`.
+    """Writes a page that compares finished runs.
+
+    Args:
+      folders: of the runs.
+      output: path of the HTML page.
 
     Returns:
       The table of figures as Markdown.
 
     Raises:
-      UserError: a folder is given twice or holds no finished run, or `output` cannot be
-        written.
+      ArgumentError: a folder is given twice.
+      OutputError: `output` cannot be written.
+      UnfinishedRun: a folder holds no finished run.
     """
-    for number, folder in enumerate(folders):
-        if folder.resolve() in [other.resolve() for other in folders[:number]]:
-            raise UserError(f"--compare names {folder} twice; give each run once")
+    for index, folder in enumerate(folders):
+        if folder.resolve() in [other.resolve() for other in folders[:index]]:
+            reason = f"{{argument}} names {folder} twice; give each run once"
+            raise ArgumentError("folders", reason)
     records = _labelled([read_record(folder) for folder in folders])
     runs = {label: record.curves for label, record in records.items()}
     summaries = {label: record.summary for label, record in records.items()}
@@ -36,7 +42,7 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
     galleries = {
         label: {
             "samples": embed(figures.samples(record), None, "samples"),
-            "completions": embed(figures.completions(record, _which(record)), None, ""),
+            "completions": embed(figures.completions(record, _split(record)), None, ""),
         }
         for label, record in records.items()
     }
@@ -52,7 +58,7 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
 
 
 def markdown_table(records: dict[str, Record]) -> str:
-    """One line per figure that any run has, one column per run."""
+    """Returns a table with one line per figure of any run and one column per run."""
     lines = [["", *records], ["---"] * (len(records) + 1)]
     for name in FIGURES:
         cells = [record.figure(name) for record in records.values()]
@@ -65,35 +71,41 @@ def markdown_table(records: dict[str, Record]) -> str:
 
 
 def paired(records: dict[str, Record]) -> list[tuple[str, list[str | None]]]:
-    """Differences from the last run in nats, row by row, where the test rows are equal.
+    """Compares the nats of each test row with those of the last run.
 
-    Rows differ far more than models do; the error of the mean difference is without
-    that spread. Runs of one seed were also scored with the same maskings.
+    Rows differ far more than models do, so that the mean of the paired differences has
+    a far smaller standard error than the difference of the means. Runs of one seed were
+    also scored under the same masks.
+
+    Returns:
+      Names of figures, each with one cell per run: the mean difference and its standard
+      error, or None for the last run and for runs with other test rows.
     """
     if len(records) < 2:
         return []
     *_, (label, last) = records.items()
-    found = []
+    lines = []
     for name in last.rows:
         cells = [_difference(record, last, name) for record in records.values()]
-        found.append((f"`{name}` − {label}'s", cells))
-    return found
+        lines.append((f"`{name}` − {label}'s", cells))
+    return lines
 
 
 def _difference(record: Record, last: Record, name: str) -> str | None:
-    """Mean of this run's minus the last one's nats ± its standard error."""
-    prints = [r.summary["data"]["test_fingerprint"] for r in (record, last)]
-    if record is last or name not in record.rows or prints[0] != prints[1]:
+    """Returns the mean of this run's nats minus the last one's ± its standard error."""
+    own, other = (r.summary["data"]["test_fingerprint"] for r in (record, last))
+    if record is last or name not in record.rows or own != other:
         return None
-    gain = record.rows[name] - last.rows[name]
-    gain = gain[np.isfinite(gain)]
-    if len(gain) < 2:
+    difference = record.rows[name] - last.rows[name]
+    difference = difference[np.isfinite(difference)]
+    if len(difference) < 2:
         return None
-    return f"{gain.mean():+.3f} ± {gain.std(ddof=1) / np.sqrt(len(gain)):.2g}"
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    return f"{difference.mean():+.3f} ± {error:.2g}"
 
 
 def config_differences(records: dict[str, Record]) -> list[tuple[str, list[object]]]:
-    """Fields in which the configs differ, each with its value in every run."""
+    """Returns the fields in which the configs differ, with their value in every run."""
     flat = [flatten(r.summary["config"]) for r in records.values()]
     names = {name: None for config in flat for name in config}
     lines = [(name, [config.get(name, "") for config in flat]) for name in names]
@@ -101,7 +113,7 @@ def config_differences(records: dict[str, Record]) -> list[tuple[str, list[objec
 
 
 def _labelled(records: list[Record]) -> dict[str, Record]:
-    """Config names where they tell the runs apart, else folders."""
+    """Labels the runs by the names of their configs, or by folder if these agree."""
     names = [record.name for record in records]
     if len(set(names)) == len(names):
         return dict(zip(names, records, strict=True))
@@ -111,5 +123,6 @@ def _labelled(records: list[Record]) -> dict[str, Record]:
     return dict(zip(paths, records, strict=True))
 
 
-def _which(record: Record) -> str:
+def _split(record: Record) -> str:
+    """Returns the split whose completions are shown."""
     return "test" if "test_observed" in record.pictures else "train"

@@ -1,4 +1,4 @@
-"""Columns as the numbers that a picture or a test needs."""
+"""Converts columns into the numbers or texts that figures and tests need."""
 
 import numpy as np
 import pandas as pd
@@ -7,22 +7,26 @@ from ambient_jax.tabular.frames.kinds import Kind, kind_of, numbers_of, zone_of
 
 
 def kind(series: pd.Series) -> Kind:
-    """What a column holds; a category where it is not known."""
+    """Returns the kind of a column; `"category"` for columns without one.
+
+    An imputed table may hold such columns, since columns that cannot be modelled are
+    copied as they are.
+    """
     try:
         return kind_of(series, series.name)
-    except (TypeError, ValueError):  # of a column that was only copied
+    except (TypeError, ValueError):
         return "category"
 
 
 def texts(series: pd.Series) -> pd.Series:
-    """Cells as text, whatever they are."""
+    """Returns the cells as text, missing ones included."""
     return pd.Series([str(cell) for cell in series], dtype=object)
 
 
 def numbers(series: pd.Series) -> np.ndarray | None:
-    """float64 `[n]`, NaN where missing, dates in days since 1970.
+    """Returns float64 `[n]`, NaN where missing; None for a column of categories.
 
-    None of categories.
+    Dates are days since 1970, durations days.
     """
     found = kind(series)
     if found == "category":

@@ -1,4 +1,4 @@
-"""report.html of one run: self-contained, readable offline; its PNGs beside it."""
+"""The page of one run, `report.html`: self-contained, readable offline."""
 
 import base64
 import io
@@ -17,6 +17,7 @@ CURVES = (
     "test_imputation_accuracy", "consistency_gap", "consistency_loss", "grad_norm",
     "train_items_per_s",
 )  # fmt: skip
+"""Metrics whose curves are shown, in this order."""
 
 FIGURES = {
     "test_nll_nats": "negative ELBO of complete test rows, nats per row",
@@ -39,14 +40,17 @@ FIGURES = {
     "peak_memory_mib": "of the device, or of the process on a CPU",
     "wall_s": "seconds, over all starts",
 }
-"""What each figure of the summary means."""
+"""Meaning of each figure of a run's summary, in the order in which they are shown."""
 
 
 def write_report(folder: Path) -> Path:
-    """Writes `report.html` and the PNGs of a finished run; returns the page's path.
+    """Writes `report.html` and its pictures as PNGs into the folder of a finished run.
+
+    Returns:
+      The path of the page.
 
     Raises:
-      UserError: the folder holds no finished run.
+      UnfinishedRun: the folder holds no finished run.
     """
     record = read_record(folder)
     html = render("run.html", record=record, images=_images(record), meanings=FIGURES,
@@ -69,7 +73,10 @@ def _images(record: Record) -> dict[str, str]:
 
 
 def embed(figure: Figure, folder: Path | None, name: str) -> str:
-    """The figure as a `data:` address; written to `folder/name.png` as well."""
+    """Returns the figure as a `data:` URL.
+
+    It is also written to `folder/name.png`, if there is a folder.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150, facecolor="white")
     if folder is not None:
@@ -78,7 +85,7 @@ def embed(figure: Figure, folder: Path | None, name: str) -> str:
 
 
 def render(template: str, **values: object) -> str:
-    """A page from `report/templates`."""
+    """Returns the page that a file of `report/templates` makes of `values`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ambient_jax.report"),
         autoescape=True, undefined=jinja2.StrictUndefined,

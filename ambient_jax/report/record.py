@@ -1,4 +1,4 @@
-"""A run's folder as the report reads it; needs no JAX."""
+"""Reads the folder of a finished run, without JAX."""
 
 import csv
 import json
@@ -8,20 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import UnfinishedRun
 
 Curve = tuple[list[float], list[float]]
+"""Steps, and the values at these steps."""
+
+REQUIRED_FIELDS = (
+    ("config", "name"), ("data", "name"), ("data", "test_fingerprint"),
+)  # fmt: skip
+"""Sections and fields of summary.json without which no report can be made."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """Everything a finished run left behind.
+    """The files of a finished run.
 
     Attributes:
-      summary: of summary.json.
-      curves: name -> (steps, values), of metrics.csv.
-      pictures: of pictures.npz.
-      rows: of rows.npz: nats of each test row.
+      path: the folder.
+      summary: contents of summary.json.
+      curves: name -> curve, from metrics.csv.
+      pictures: arrays of pictures.npz; see `evaluation` for their names.
+      rows: arrays of rows.npz, metric -> `[M]` nats of each test row.
     """
 
     path: Path
@@ -36,7 +43,7 @@ class Record:
         return self.summary["config"]["name"]
 
     def figure(self, name: str) -> str | None:
-        """`value +- standard error` as text, None where the run has no such figure."""
+        """Returns `value ± standard error` as text; None if the run has none."""
         value = self.summary.get(name)
         if not isinstance(value, int | float):
             return None
@@ -45,10 +52,10 @@ class Record:
 
 
 def read_record(path: Path) -> Record:
-    """Reads a run's folder.
+    """Reads the folder of a run.
 
     Raises:
-      UserError: it holds no finished run.
+      UnfinishedRun: the folder lacks a file, or one of its files is damaged.
     """
     try:
         summary = json.loads((path / "summary.json").read_text())
@@ -62,19 +69,13 @@ def read_record(path: Path) -> Record:
                 steps, values = curves.setdefault(row["name"], ([], []))
                 steps.append(float(row["step"]))
                 values.append(float(row["value"]))
-        for section, name in NEEDED:
+        for section, name in REQUIRED_FIELDS:
             _ = summary[section][name]
-    except Exception as error:  # a torn archive fails in zlib, zipfile, its header, ...
+    except Exception as error:  # damaged archives fail in zlib, zipfile, ...
         reason = " ".join(str(error).split())[:120]
-        raise UserError(
-            f"{path} holds no finished run ({type(error).__name__}: {reason}); "
-            "finish it with --mode=train first"
+        raise UnfinishedRun(
+            f"{path} holds no finished run ({type(error).__name__}: {reason})"
         ) from error
     return Record(
         path=path, summary=summary, curves=curves, pictures=pictures, rows=rows
     )
-
-
-NEEDED = (
-    ("config", "name"), ("data", "name"), ("data", "test_fingerprint"),
-)  # fmt: skip

@@ -1,4 +1,4 @@
-"""report.html of a completed table: self-contained, readable offline."""
+"""The page of a completed table, `report.html`: self-contained, readable offline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +13,27 @@ from ambient_jax.report.numeric import numbers
 from ambient_jax.report.page import embed, render
 
 MOSTLY_MISSING = 0.9
-PAIRS = 8
+"""Share of missing cells above which the page warns of a column."""
+
+NUM_PAIRS = 8
+"""Pairs of columns whose correlations are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableReport:
-    """What the page shows.
+    """The contents of the page.
 
     Attributes:
-      name: of the file.
-      observed: the table with its holes.
-      completed: with one value in each.
-      draw: one posterior draw.
-      history: nats per held-out cell along the training.
-      levels: of the calibration, see `tabular.calibration`.
-      seconds: of the fit.
-      notes: what reading the file and the fit warned of.
+      name: name of the file.
+      observed: the table with its missing cells.
+      completed: the table with one value in each missing cell.
+      draw: the table with its missing cells drawn from the model, or `completed` if
+        there is no draw.
+      history: nats per held-out cell after each round of training.
+      levels: for each held-out cell, the level of the smallest central interval that
+        contains its value; see `tabular.calibration`.
+      seconds: duration of the fit.
+      notes: warnings of reading the file and of the fit.
     """
 
     name: str
@@ -42,7 +47,7 @@ class TableReport:
 
 
 def write_table_report(path: Path, report: TableReport) -> None:
-    """Writes the page."""
+    """Writes the page to `path`."""
     images = {
         "distributions": table_figures.distributions(report.observed, report.draw)
     }
@@ -79,9 +84,11 @@ def _warnings(frame: pd.DataFrame) -> list[str]:
 
 
 def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
-    """Pairs whose rank correlation the imputation changed most.
+    """Returns the pairs of columns whose rank correlation the imputation changed most.
 
-    `(one, other, correlation of rows where both are observed, in the drawn table)`.
+    Returns:
+      Tuples of two names, Spearman's correlation over the rows in which both columns
+      are observed, and the correlation in the drawn table.
     """
     before, after = _numbers(report.observed), _numbers(report.draw)
     numeric = before.columns.intersection(after.columns)
@@ -93,15 +100,15 @@ def pairs(report: TableReport) -> list[tuple[str, str, float, float]]:
     names = [str(report.observed.columns[i]) for i in numeric]
     rows, columns = np.triu_indices(len(numeric), 1)
     change = np.nan_to_num(np.abs(after - before)[rows, columns])
-    best = np.argsort(-change)[:PAIRS]
+    largest = np.argsort(-change)[:NUM_PAIRS]
     return [
         (names[rows[k]], names[columns[k]],
          float(before[rows[k], columns[k]]), float(after[rows[k], columns[k]]))
-        for k in best if change[k] > 0
+        for k in largest if change[k] > 0
     ]  # fmt: skip
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Its columns of numbers and dates, as numbers; named by their positions."""
-    found = {i: numbers(frame.iloc[:, i]) for i in range(frame.shape[1])}
-    return pd.DataFrame({i: v for i, v in found.items() if v is not None})
+    """Returns the columns of numbers and dates, as numbers, named by their indices."""
+    columns = {i: numbers(frame.iloc[:, i]) for i in range(frame.shape[1])}
+    return pd.DataFrame({i: v for i, v in columns.items() if v is not None})

@@ -1,4 +1,4 @@
-"""TensorBoard scalars and pictures, written without TensorFlow."""
+"""Writes TensorBoard scalars and pictures, without TensorFlow."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,31 +8,37 @@ from tensorboardX import SummaryWriter
 
 from ambient_jax.report.figures import grid, to_rgb
 
+MAGNIFICATION = 4
+"""Screen pixels per pixel of a row, since TensorBoard blurs what it enlarges."""
+
 
 class TensorBoard:
-    """An event file in `folder`.
+    """Writer of an event file.
 
     Args:
-      step: where the run goes on; what a killed run wrote after it is hidden.
+      folder: where the file is written.
+      step: step from which the run continues. TensorBoard then hides what a killed run
+        wrote after it.
     """
 
     def __init__(self, folder: Path, step: int):
         self._writer = SummaryWriter(str(folder), purge_step=step or None)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """One point on the curve of each name."""
+        """Adds one point to the curve of each name."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
     def pictures(self, step: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """The rows of a `Gallery`, as one picture per name."""
+        """Adds the rows of a `Gallery`, as one picture per name."""
         values = int(arrays["num_values"])
         for name in ("samples", "test_observed", "test_completed", "train_completed"):
             if name in arrays:
                 picture = grid(to_rgb(arrays[name], values), columns=8)
-                picture = picture.repeat(4, axis=0).repeat(4, axis=1)
+                picture = picture.repeat(MAGNIFICATION, 0).repeat(MAGNIFICATION, 1)
                 self._writer.add_image(name, picture, step, dataformats="HWC")
         self._writer.flush()
 
     def close(self) -> None:
+        """Writes what is still buffered and closes the file."""
         self._writer.close()

@@ -9,11 +9,14 @@ import threading
 import numpy as np
 import pytest
 
+from ambient_jax.data import idx
 from ambient_jax.data.load import load_dataset
 from ambient_jax.data.missingness import MCAR
 from ambient_jax.data.pictures import area_average
 from ambient_jax.data.tokenizer import Levels, Stochastic, Threshold
-from ambient_jax.errors import UserError
+from ambient_jax.errors import ArgumentError, UserError
+from ambient_jax.experiment import build
+from configs import baseline
 
 
 def load(source, rate=0.6, tokenizer=None, **fields):
@@ -114,13 +117,13 @@ def test_mnist_through_tfds_without_tensorflow(tmp_path, monkeypatch, server, ca
     from ambient_jax.data.ambient_mnist import download
 
     write_idx(tmp_path / "mirror")
-    monkeypatch.setattr(download, "MIRROR", server)
+    monkeypatch.setattr(idx, "MIRROR", server)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.delenv("AMBIENT_DATA_DIR", raising=False)
     parts = download.load()
     assert parts["train"].shape == (30, 28, 28)
     assert sorted(parts["train_labels"]) == sorted(np.arange(30) % 10)
-    monkeypatch.setattr(download, "MIRROR", "http://127.0.0.1:9/")
+    monkeypatch.setattr(idx, "MIRROR", "http://127.0.0.1:9/")
     assert np.array_equal(download.load()["test"], parts["test"])  # no second download
     assert "TensorFlow" not in "".join(capfd.readouterr())
 
@@ -128,13 +131,14 @@ def test_mnist_through_tfds_without_tensorflow(tmp_path, monkeypatch, server, ca
 def test_a_download_that_cannot_work_fails_early_with_the_way_out(
     tmp_path, monkeypatch
 ):
-    from ambient_jax.data.ambient_mnist import download
-
-    monkeypatch.setattr(download, "MIRROR", "http://127.0.0.1:9/")
+    monkeypatch.setattr(idx, "MIRROR", "http://127.0.0.1:9/")
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("AMBIENT_DATA_DIR", raising=False)
-    with pytest.raises(UserError, match=r"config.data.dir=FOLDER"):
+    with pytest.raises(ArgumentError, match=r"with dir=FOLDER") as caught:
         load("mnist")
+    assert caught.value.argument == "dir"
+    with pytest.raises(UserError, match=r" --config\.data\.dir=FOLDER or .* :digits"):
+        build.dataset(baseline.get_config("mnist"))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ambient_jax.data.missingness import MAR, MCAR, MECHANISMS, MNAR, Blocks, Lines
+from ambient_jax.data.missingness import (
+    MAR,
+    MCAR,
+    MECHANISMS,
+    MNAR,
+    Blocks,
+    Lines,
+    mask_tokens,
+)
 from ambient_jax.experiment import build
 from configs import baseline
 
@@ -108,3 +116,13 @@ def test_a_users_own_mechanism_is_chosen_by_its_name(monkeypatch):
     hidden = (train.tokens == train.mask).reshape(-1, 8, 8)
     assert hidden[:, :2].all()
     assert not hidden[:, 2:].any()
+
+
+def test_mask_tokens_masks_more_cells_of_incomplete_rows():
+    tokens = RNG(0).integers(0, 4, (2000, 6)).astype(np.uint8)  # MASK is 3
+    masked = mask_tokens(MCAR(rate=0.3), tokens, 3, RNG(1))
+    assert masked.dtype == tokens.dtype
+    hidden = RNG(1).random(tokens.shape) < 0.3
+    assert np.array_equal(masked, np.where(hidden, 3, tokens))
+    assert (masked[tokens == 3] == 3).all()
+    assert np.array_equal(mask_tokens(MCAR(rate=0.0), tokens, 3, RNG(1)), tokens)

@@ -10,8 +10,8 @@ from ambient_jax.diffusion.masked.losses import (
     easy_loss,
     low_discrepancy_times,
 )
-from ambient_jax.diffusion.masked.sampling import row_keys
 from ambient_jax.diffusion.masked.schedules import SCHEDULES, elbo_weight
+from ambient_jax.keys import row_keys
 from ambient_jax.types import bind
 from tests.toys import Table, joint, rows_of
 

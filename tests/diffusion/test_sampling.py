@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ambient_jax.diffusion.masked import sampling
-from ambient_jax.diffusion.masked.sampling import Sampler, row_keys
+from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.keys import row_keys
 from ambient_jax.types import bind
 from tests.toys import Table, conditional, joint
 

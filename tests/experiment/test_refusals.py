@@ -58,6 +58,8 @@ def test_outputs_that_cannot_be_written_are_known_before_the_work(tmp_path):
         flags = SimpleNamespace(output=str(path), overwrite=True, mode="sample")
         with pytest.raises(UserError, match=r"cannot be written|does not exist"):
             modes._output(flags)
+    with pytest.raises(UserError, match=r"cannot be written .*; give another --output"):
+        modes._write(tmp_path / "none" / "o.npz", {})
     with pytest.raises(UserError, match=r"full.npz cannot be written .No space left"):
         with output_errors(tmp_path / "full.npz"):
             raise OSError(28, "No space left on device")
@@ -105,6 +107,39 @@ def tiny():
     config.data.update(num_train=200, num_test=40)
     config.network.update(widths=(8, 8), bottom_blocks=1, num_heads=1)
     return config
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("num_train", 10**6, "config.data.num_train=1000000: there are 1397 rows"),
+        ("num_valid", 5000, "config.data.num_valid=5000: must lie in 1..1396"),
+        ("num_test", 0, "config.data.num_test=0: there are 400 rows"),
+        ("side", 9, "config.data.side=9: the pictures are 8x8; use 2..8"),
+        ("missingness", {"name": "mar", "rate": 0.95}, "config.data.missingness: rate"),
+        ("dir", "/none", "config.data.dir=/none does not hold train-images"),
+    ],
+)
+def test_wrong_data_are_named_by_their_config_field(field, value, message):
+    config = em_only.get_config("mnist" if field == "dir" else "digits")
+    if field == "missingness":
+        config.data.missingness.update(value)
+    else:
+        config.data[field] = value
+    with pytest.raises(UserError) as caught:
+        build.dataset(config)
+    assert str(caught.value).startswith(message)
+
+
+def test_runs_that_cannot_be_compared_are_named_with_the_flags(tmp_path):
+    flags = SimpleNamespace(
+        compare=["a", "./a"], output=str(tmp_path / "c.html"), overwrite=False
+    )
+    with pytest.raises(UserError, match=r"^--compare names .*a twice"):
+        modes._compare(flags)
+    flags.compare = [str(tmp_path)]
+    with pytest.raises(UserError, match=r"no finished run .*; finish it with --mode="):
+        modes._compare(flags)
 
 
 def test_strict_json_has_no_nan(tmp_path):

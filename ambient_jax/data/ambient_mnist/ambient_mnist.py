@@ -1,4 +1,4 @@
-"""The builder. It must live in a package folder of its own name, as TFDS asks."""
+"""The TFDS builder. TFDS requires a module and a folder of the builder's name."""
 
 from pathlib import Path
 from typing import Any
@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ambient_jax.data.ambient_mnist import download
-from ambient_jax.data.pictures import IDX_FILES, read_idx
+from ambient_jax.data import idx
 
 
 class AmbientMnist(tfds.core.GeneratorBasedBuilder):
-    """MNIST (LeCun et al. 1998), 28x28 uint8, 60,000 + 10,000 pictures."""
+    """MNIST (LeCun et al. 1998): 60,000 + 10,000 pictures, 28x28 uint8."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -28,17 +27,17 @@ class AmbientMnist(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         urls = {
-            name: f"{download.MIRROR}{prefix}-{kind}.gz"
-            for name, prefix, kind in IDX_FILES
+            name: f"{idx.MIRROR}{prefix}-{kind}.gz"
+            for name, prefix, kind in idx.IDX_FILES
         }
         found: Any = dl_manager.download(urls)
         paths = {name: Path(path) for name, path in found.items()}
         return {
-            part: self._generate_examples(paths[part], paths[f"{part}_labels"])
-            for part in ("train", "test")
+            split: self._generate_examples(paths[split], paths[f"{split}_labels"])
+            for split in ("train", "test")
         }
 
     def _generate_examples(self, images, labels):
-        pairs = zip(read_idx(images), read_idx(labels), strict=True)
-        for number, (image, label) in enumerate(pairs):
-            yield number, {"image": image, "label": int(label)}
+        pairs = zip(idx.read_idx(images), idx.read_idx(labels), strict=True)
+        for index, (image, label) in enumerate(pairs):
+            yield index, {"image": image, "label": int(label)}

@@ -48,14 +48,6 @@ class Validation:
         return (self.z == self.functions.denoiser.num_values) & (self.x != self.z)
 
 
-def hide_some(
-    tokens: np.ndarray, mask: int, rng: np.random.Generator, rate: float = HIDE_RATE
-) -> np.ndarray:
-    """`tokens` with about a share `rate` of each row's observed cells hidden."""
-    hide = rng.random(tokens.shape) < rate
-    return np.where(hide, mask, tokens).astype(tokens.dtype)
-
-
 @dataclass(kw_only=True)
 class EarlyStopping(Quiet):
     """Retains the parameters with the best validation score (`training.hooks.Hooks`).

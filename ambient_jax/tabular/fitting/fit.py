@@ -10,15 +10,16 @@ import numpy as np
 from ambient_jax import keys
 from ambient_jax.assembly.assemble import assemble
 from ambient_jax.data.dataset import IncompleteData
+from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.fitting.early_stopping import (
+    HIDE_RATE,
     EarlyStopping,
     Validation,
-    hide_some,
 )
 from ambient_jax.tabular.fitting.network import (
     SETTINGS,
@@ -149,7 +150,7 @@ def _validation(
         return None
     rng = keys.host_rng(seed, keys.Purpose.EVALUATION)
     x = encoded.tokens[rows]
-    z = hide_some(x, network.num_values, rng)
+    z = mask_tokens(MCAR(rate=HIDE_RATE), x, network.num_values, rng)
     judge, context = out_of_fold(network, encoded.context[rows], excluded_rows[rows])
     functions = RowFunctions(judge, trainer.mesh, VALIDATION_BATCH, Sampler())
     validation = Validation(functions=functions, x=x, z=z, context=context)

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from ambient_jax import keys
+from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.tabular.calibration import Calibration, level_needed
 from ambient_jax.tabular.columns.codec import Encoded
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.fitting.early_stopping import hide_some
 from ambient_jax.tabular.fitting.network import out_of_fold
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.predictive import own_probabilities
@@ -73,7 +73,9 @@ def calibrate(
     for repeat in range(REPEATS if len(rows) else 0):
         rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 2, repeat)
         shown = Encoded(
-            tokens=hide_some(encoded.tokens[rows], codec.num_values, rng, RATE),
+            tokens=mask_tokens(
+                MCAR(rate=RATE), encoded.tokens[rows], codec.num_values, rng
+            ),
             context=context, values=encoded.values[rows],
         )  # fmt: skip
         for chosen, p in model.probabilities(shown, np.arange(len(rows))):

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
+from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.fitting.early_stopping import hide_some
 from ambient_jax.tabular.linear.factor_analysis import (
     ITERATIONS,
     RANK,
@@ -19,6 +19,9 @@ from ambient_jax.tabular.linear.factor_analysis import (
 
 FOLDS, FOLD_ROWS = 3, 300
 """Parts that a fit leaves out in turn, and most of their rows that are looked at."""
+
+HIDE_RATE = 0.3
+"""Share of the observed cells that are masked to learn how far to trust the factors."""
 
 TINY = 1e-30
 
@@ -58,7 +61,7 @@ def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.nda
     """`[L]` weights that give hidden cells of rows left out the highest likelihood."""
     rng = np.random.default_rng(0)
     fold = rng.permutation(len(tokens)) % FOLDS
-    z = hide_some(tokens, codec.num_values, rng)
+    z = mask_tokens(MCAR(rate=HIDE_RATE), tokens, codec.num_values, rng)
     score = context.reshape(*tokens.shape, -1)[..., 0]
     true = np.minimum(tokens.astype(int), codec.num_values - 1)
     log_probability = jax.jit(Factors.log_probability)
