@@ -15,6 +15,9 @@ from ambient_jax.networks.factors import Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
+CONTEXT_PER_COLUMN = 3
+"""Features of a column in the context: normal score, standard score, 1 if known."""
+
 NEVER = -1e9
 """Logit of a value that a column does not have: probability zero in float32."""
 
@@ -80,7 +83,7 @@ class ColumnModule(nn.Module):
         Exact where the context knows the cell, else of its token's mean.
         """
         length, values = self.tables.log_share.shape
-        told = context.reshape(len(z), length, 3)
+        told = context.reshape(len(z), length, CONTEXT_PER_COLUMN)
         visible = (z < values)[..., None]
         numeric = visible & jnp.asarray(self.tables.numeric)[None, :, None]
         known = numeric & (told[..., 2:] > 0)
@@ -191,13 +194,14 @@ class ColumnNetwork:
 
     def init(self, key: RootKey) -> Params:
         z = jnp.zeros((1, self.length), jnp.int32)
-        context = jnp.zeros((1, 3 * self.length), jnp.float32)
+        context = jnp.zeros((1, CONTEXT_PER_COLUMN * self.length), jnp.float32)
         return jit(self.module.init)(key, z, context)["params"]
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Logits:
         if context is None:
-            context = jnp.zeros((z.shape[0], 3 * self.length), jnp.float32)
+            shape = (z.shape[0], CONTEXT_PER_COLUMN * self.length)
+            context = jnp.zeros(shape, jnp.float32)
         logits = self.module.apply({"params": params}, z.astype(jnp.int32), context)
         return cast(Logits, logits)
