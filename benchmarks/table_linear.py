@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from ambient_jax import AmbientImputer, Recipe
-from ambient_jax.tabular.fitting.held_out import calibrate, choose_excluded_rows
+from ambient_jax.tabular.calibration import calibrate
+from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from benchmarks import table_data, table_metrics
 from benchmarks.table_data import Task
 from benchmarks.tables import ambient

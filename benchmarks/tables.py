@@ -74,7 +74,7 @@ def judge_ambient(
     clock = time.perf_counter()
     imputer.transform(shown["test"])
     transform_s = time.perf_counter() - clock
-    draw = imputer.sample_imputations(shown["test"], m=1)[0]
+    draw = imputer.sample_imputations(shown["test"], num_draws=1)[0]
     told = imputer.predict_distribution(shown["test"])
     pairs = [(filled[w, "median"], filled[w, "mean"]) for w in ("train", "test")]
     return {

@@ -16,7 +16,7 @@ def get_config(source: str = "") -> ConfigDict:
     config.table = c = ConfigDict()
     c.source = source  # CSV or Parquet file with holes
     c.statistic = "auto"  # of the completed file: auto, mean, median, mode
-    c.draws = 5  # completions drawn from the joint posterior; 0: none
+    c.num_draws = 5  # completions drawn from the joint posterior; 0: none
     c.categorical = ""  # columns whose numbers or dates are codes, comma between
     c.identifiers = ""  # names of columns that are copied and not learned from
     c.delta = ""  # shifts of imputed numbers, e.g. "income=-500,age=2"

@@ -50,13 +50,13 @@ def main() -> None:
     print(f"kind of wine: {right:.0%} of {hole.sum()} missing cells right")
     told = imputer.predict_distribution(frame)
     print(told[told["column"] == "alcohol"].head(3).iloc[:, :10].to_string(index=False))
-    draws = imputer.sample_imputations(frame, m=20)
+    draws = imputer.sample_imputations(frame, num_draws=20)
     found = pool([slope(draw) for draw in draws], df_complete=len(frame) - 2)
     truth = slope(whole)[0]
     print(f"slope {found.estimate:.4f}, 95 % {found.low:.4f} to {found.high:.4f} "
           f"(complete data: {truth:.4f})")  # fmt: skip
     imputer.set_params(delta={"alcohol": 0.5})
-    moved = imputer.sample_imputations(frame, m=20)
+    moved = imputer.sample_imputations(frame, num_draws=20)
     found = pool([slope(draw) for draw in moved], df_complete=len(frame) - 2)
     print(f"if missing alcohol were 0.5 higher than it looks: {found.estimate:.4f}")
 

@@ -54,7 +54,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
             _check_saved(learned)
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
-        draws = imputer.sample_imputations(learned, m=c.draws) if c.draws else []
+        draws = imputer.sample_imputations(learned, c.num_draws) if c.num_draws else []
     except (ValueError, TypeError) as error:
         for folder in made:
             if not any(folder.iterdir()):  # it holds the fit, if that was not refused
@@ -116,8 +116,8 @@ def _imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
         check_parameters(imputer)
     except ValueError as error:
         raise UserError(f"config.table: {error}") from error
-    if c.draws < 0:
-        raise UserError(f"config.table.draws must be at least 0, got {c.draws}")
+    if c.num_draws < 0:
+        raise UserError(f"config.table.num_draws must be at least 0, got {c.num_draws}")
     return imputer
 
 

@@ -15,6 +15,9 @@ from ambient_jax.networks.factors import Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
+CONTEXT_PER_COLUMN = 3
+"""Features of a column in the context: normal score, standard score, 1 if known."""
+
 
 ABSENT_LOGIT = -1e9
 """Logit of a value that a column does not have: its probability is 0 in float32."""
@@ -98,7 +101,7 @@ class ColumnModule(nn.Module):
         The scores are exact where the context has them, otherwise those of the token.
         """
         length, values = self.tables.log_share.shape
-        exact = context.reshape(len(z), length, 3)
+        exact = context.reshape(len(z), length, CONTEXT_PER_COLUMN)
         visible = (z < values)[..., None]
         numeric = visible & jnp.asarray(self.tables.numeric)[None, :, None]
         known = numeric & (exact[..., 2:] > 0)
@@ -218,7 +221,7 @@ class ColumnNetwork:
     def init(self, key: RootKey) -> Params:
         """Draws float32 parameters."""
         z = jnp.zeros((1, self.length), jnp.int32)
-        context = jnp.zeros((1, 3 * self.length), jnp.float32)
+        context = jnp.zeros((1, CONTEXT_PER_COLUMN * self.length), jnp.float32)
         return jit(self.module.init)(key, z, context)["params"]
 
     def apply(
@@ -226,6 +229,7 @@ class ColumnNetwork:
     ) -> Logits:
         """See `Denoiser.apply`; without a context no number is known exactly."""
         if context is None:
-            context = jnp.zeros((z.shape[0], 3 * self.length), jnp.float32)
+            shape = (z.shape[0], CONTEXT_PER_COLUMN * self.length)
+            context = jnp.zeros(shape, jnp.float32)
         logits = self.module.apply({"params": params}, z.astype(jnp.int32), context)
         return cast(Logits, logits)

@@ -10,13 +10,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ambient_jax.tabular import generation, saving, scoring
-from ambient_jax.tabular.calibration import Calibration
+from ambient_jax.tabular import saving
+from ambient_jax.tabular.calibration import Calibration, calibrate
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
-from ambient_jax.tabular.completion import Completion
-from ambient_jax.tabular.distribution import distribution_of
+from ambient_jax.tabular.completion import Completion, generate_rows, score_rows
 from ambient_jax.tabular.fitting.fit import fit_network
-from ambient_jax.tabular.fitting.held_out import calibrate, choose_excluded_rows
+from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
@@ -44,7 +43,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
         imputer = AmbientImputer(random_state=0).fit(frame)   # NaN, None, NaT, pd.NA
         full = imputer.transform(new)                # observed cells bit for bit
-        draws = imputer.sample_imputations(new, 20)  # joint posterior draws
+        draws = imputer.sample_imputations(new, num_draws=20)  # joint posterior
 
     Numbers, dates, booleans and categories may be mixed. Frames come back as frames
     with the same columns, order, index and dtypes, arrays as arrays.
@@ -160,16 +159,20 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> Any:
         """`X` with its holes filled by one value each; deterministic, one pass."""
         done, given = self._completion(X)
-        return self._finish(done, done.points(self.statistic), given)
+        return self._finish(done, done.point_estimates(self.statistic), given)
 
-    def sample_imputations(self, X: Any, m: int = 20) -> list[Any]:
-        """`m` completions of `X`, each a draw from the joint posterior of its holes."""
-        if not isinstance(m, numbers.Integral) or m < 1:
-            raise ValueError(f"m must be a positive integer, got {m!r}")
+    def sample_imputations(self, X: Any, num_draws: int = 20) -> list[Any]:
+        """Completions of `X`, each a draw from the joint posterior of its holes.
+
+        Raises:
+          ValueError: `num_draws` is not a positive integer.
+        """
+        if not isinstance(num_draws, numbers.Integral) or num_draws < 1:
+            raise ValueError(f"num_draws must be a positive integer, got {num_draws!r}")
         done, given = self._completion(X)
         return [
-            self._finish(done, done.draw(self.seed_, number), given)
-            for number in range(int(m))
+            self._finish(done, done.draw(self.seed_, draw_index), given)
+            for draw_index in range(int(num_draws))
         ]
 
     def predict_distribution(
@@ -185,7 +188,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         if not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantiles must lie in (0, 1), got {quantiles}")
         done, _ = self._completion(X)
-        return distribution_of(done, tuple(quantiles), self.calibration_)
+        return done.distributions(tuple(quantiles), self.calibration_)
 
     def sample(self, n_samples: int = 1) -> pd.DataFrame:
         """`n_samples` new rows, with the columns and dtypes of `fit`.
@@ -195,7 +198,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "codec_")
         if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
             raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}")
-        return generation.new_rows(
+        return generate_rows(
             self.codec_, self.model_, self.schema_, int(n_samples), self.seed_
         )
 
@@ -209,7 +212,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "codec_")
         frame, _ = as_frame(self, X, reset=False)
-        return scoring.score(self.codec_, self.model_, frame)
+        return score_rows(self.codec_, self.model_, frame)
 
     def save(self, path: str | Path) -> None:
         """Writes the model into the folder `path`: `model.json` and `model.npz`."""

@@ -17,26 +17,30 @@ from ambient_jax.tabular.columns.tail_shift import Ends
 from ambient_jax.tabular.linear.tail_extrapolation import Reach, Tails
 from ambient_jax.types import Denoiser, Params
 
-CHUNK = 4096
-"""Most rows whose probabilities are held at once."""
+MAX_CHUNK_ROWS = 4096
+"""Maximum number of rows whose probabilities are in memory at once."""
 
-CHUNK_CELLS = 2**26
-"""Most of their probabilities: 256 MiB of float32."""
+MAX_CHUNK_PROBABILITIES = 2**26
+"""Maximum number of probabilities in memory at once: 256 MiB of float32."""
 
-EXACT_LENGTH = 40
-"""Rows up to this long are scored by the chain rule, longer ones by levels."""
+MAX_CHAIN_LENGTH = 40
+"""Rows of at most this many tokens are scored by the chain rule, which takes one call
+of the network per token. Longer rows are scored by the ELBO, in ten calls."""
 
-ORDERS = 2
-"""Orders (or repeats of ten levels) that a score is the mean of."""
+NUM_ORDERS = 2
+"""How many random orders of the chain rule, or repeats of the ELBO, a score is the mean
+of. More would lower its variance, and cost as much again."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TableModel:
-    """Codec, network and parameters.
+    """The codec of a table with a trained network.
 
     Attributes:
-      reveals: most steps of a joint draw; a row with no more missing cells than that
-        is drawn one cell at a time.
+      codec: of the table's columns.
+      denoiser, params: the network and its trained parameters.
+      max_reveals: maximum number of steps of a joint draw. A table with no more columns
+        than that is drawn one cell at a time.
       batch_size: rows per call of the network.
       reach: how the outermost tokens of numbers move; None: they do not.
     """
@@ -44,7 +48,7 @@ class TableModel:
     codec: TableCodec
     denoiser: Denoiser
     params: Params
-    reveals: int = 64
+    max_reveals: int = 64
     batch_size: int = 512
     reach: Reach | None = None
 
@@ -57,7 +61,7 @@ class TableModel:
         return {}
 
     def functions(self, reveals: int = 1) -> RowFunctions:
-        """The network's functions, with a sampler of so many reveals."""
+        """The network's row functions, whose sampler takes `reveals` steps."""
         if reveals not in self._functions_by_reveals:
             self._functions_by_reveals[reveals] = RowFunctions(
                 self.denoiser, make_table_mesh(), self.batch_size,
@@ -68,7 +72,15 @@ class TableModel:
     def probabilities(
         self, encoded: Encoded, rows: np.ndarray
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields `(row numbers [n], p [n, L, V])` of the chosen rows; one pass each."""
+        """Predicts all tokens of the chosen rows, in one forward pass per row.
+
+        Args:
+          encoded: the encoded rows of a frame.
+          rows: positions of the chosen ones.
+
+        Yields:
+          `(rows [n], p [n, L, V])` for consecutive parts of `rows`, float32.
+        """
         key = jax.random.key(0)
         length, num_values = self.codec.length, self.codec.num_values
         chunk = rows_at_once(length, num_values, self.batch_size)
@@ -90,39 +102,46 @@ class TableModel:
         return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 
     def draw(
-        self, tokens: np.ndarray, context: np.ndarray, seed: int, number: int
+        self, tokens: np.ndarray, context: np.ndarray, seed: int, draw_index: int
     ) -> np.ndarray:
-        """A joint draw `[N, L]` of all masked tokens; the others stay.
+        """Draws all masked tokens of each row jointly, given the visible ones.
 
-        The number of reveals is that of the table's columns, so that a row's draw does
-        not depend on how many holes the other rows have.
+        The number of reverse steps depends on the number of columns alone, so that a
+        row's draw does not depend on what is missing in the other rows.
+
+        Args:
+          tokens: `[N, L]`, MASK where a token is to be drawn.
+          context: `[N, F]` as in `Encoded`.
+          seed, draw_index: the randomness is a function of both.
+
+        Returns:
+          `[N, L]` without MASK; visible tokens are as they were.
         """
-        reveals = min(self.codec.length, self.reveals)
-        key = keys.derive(seed, keys.Purpose.IMPUTE, number)
+        reveals = min(self.codec.length, self.max_reveals)
+        key = keys.derive(seed, keys.Purpose.IMPUTE, draw_index)
         return self.functions(reveals).draw(self._params, key, tokens, context=context)
 
     def log_probability(self, encoded: Encoded) -> np.ndarray:
-        """`log p(observed tokens)` `[N]` in nats, the mean over `ORDERS` orders.
+        """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.
 
-        The orders are the same for all rows, so that a row's score depends on the row
-        alone.
+        All rows have the same orders, so that a row's score depends on the row alone.
         """
         tokens = encoded.tokens
         scored = tokens != self.codec.num_values
         same = np.zeros(len(tokens), np.int64)
         functions, total = self.functions(), np.zeros(len(tokens))
-        exact = self.codec.length <= EXACT_LENGTH
+        exact = self.codec.length <= MAX_CHAIN_LENGTH
         score = functions.chain_rule if exact else functions.elbo
-        for number in range(ORDERS):
+        for order in range(NUM_ORDERS):
             nats = score(
-                self._params, jax.random.key(number), tokens, scored,
+                self._params, jax.random.key(order), tokens, scored,
                 context=encoded.context, ids=same,
             )  # fmt: skip
             total -= nats if exact else nats.mean(axis=1)
-        return total / ORDERS
+        return total / NUM_ORDERS
 
     def log_density_inside(self, encoded: Encoded) -> np.ndarray:
-        """`log p(value | token)` `[N]`, summed over the known numbers of a row."""
+        """`log p(value | token)` `[N]`, summed over the observed numbers of a row."""
         total = np.zeros(len(encoded.tokens))
         for i, column in enumerate(self.codec.columns):
             if isinstance(column.coder, NumberColumn):
@@ -134,6 +153,6 @@ class TableModel:
 
 
 def rows_at_once(length: int, num_values: int, batch_size: int) -> int:
-    """Rows whose probabilities `[n, L, V]` are held at once: full batches."""
-    fit = CHUNK_CELLS // max(1, length * num_values)
-    return max(1, min(CHUNK, fit) // batch_size) * batch_size
+    """How many rows' probabilities `[n, L, V]` to hold at once: whole batches."""
+    affordable = MAX_CHUNK_PROBABILITIES // max(1, length * num_values)
+    return max(1, min(MAX_CHUNK_ROWS, affordable) // batch_size) * batch_size

@@ -1,25 +1,31 @@
-"""What is told of one missing cell: a point, a distribution, or a draw."""
+"""What is predicted of missing cells: point estimates, draws and distributions."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from ambient_jax.tabular.calibration import Calibration
-from ambient_jax.tabular.columns.codec import Column
+from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.columns.tail_shift import Ends
 from ambient_jax.tabular.frames.kinds import from_numbers
 
 Statistic = Literal["auto", "mean", "median", "mode"]
-STATISTICS = ("auto", "mean", "median", "mode")
+
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+"""The values that the parameter `statistic` of `AmbientImputer` may have."""
 
 
-def own_probabilities(p: np.ndarray, column: Column, least: np.ndarray) -> np.ndarray:
-    """`[n, K]` float64 over the column's own tokens, summing to 1.
+def column_probabilities(
+    p: np.ndarray, column: Column, least: np.ndarray
+) -> np.ndarray:
+    """`[n, K]` float64 probabilities of the column's K tokens; rows sum to 1.
 
-    The lowest and the highest have the probabilities `least [n, 2]` at least, and the
-    others share what is left.
+    Args:
+      p: `[n, V]` probabilities of all tokens that a column of the table may have.
+      least: `[n, 2]` that the lowest and the highest token have at least; the others
+        share the rest.
     """
     own = p[:, : column.coder.size].astype(np.float64)
     own /= own.sum(axis=1, keepdims=True)
@@ -35,19 +41,20 @@ def lacking(p: np.ndarray, least: np.ndarray) -> np.ndarray:
     return np.maximum(least - p, 0.0) / np.maximum(1.0 - p, 1e-300)
 
 
-def point(
-    column: Column, p: np.ndarray, statistic: Statistic, delta: float, exact: bool,
-    ends: Ends,
+def point_estimates(
+    column: Column, p: np.ndarray, statistic: Statistic, shift: float,
+    rounded: bool, ends: Ends,
 ) -> np.ndarray:  # fmt: skip
-    """One value `[n]` per cell, as the column holds them.
+    """One value `[n]` per missing cell, of the type that the column holds.
 
-    `auto` is the mean of a number, rounded to the decimals that the column has, and
-    the most probable category. A category has no mean and no median: its mode.
+    A category has neither mean nor median; its estimate is always the mode.
 
     Args:
       p: `[n, K]` token probabilities.
-      delta: added to numbers (in days, hours, ... for dates).
-      exact: whether the column can hold a mean that is not rounded.
+      statistic: `auto` is the mean of a number, rounded to the column's decimals, and
+        the mode of a category.
+      shift: is added to numbers (to dates in the column's unit).
+      rounded: whether `mean` is rounded to the column's decimals too.
       ends: `[n, 2]` of the outermost tokens, see `Reach`.
     """
     coder = column.coder
@@ -55,7 +62,7 @@ def point(
         return coder.decode(p.argmax(axis=1))
     if statistic in ("auto", "mean"):
         values, _ = coder.moments(p, ends)
-        if statistic == "auto" or not exact:
+        if statistic == "auto" or rounded:
             values = coder.round(values, ends)
     elif statistic == "median":
         values = coder.round(coder.quantile(p, np.full(len(p), 0.5), ends), ends)
@@ -63,45 +70,60 @@ def point(
         k = p.argmax(axis=1)
         values = np.where(coder.atom[k], coder.low[k], coder.mean[k])
         values = coder.round(coder.outward(k, values, ends), ends)
-    return from_numbers(values + delta, column.kind, column.unit)
+    return from_numbers(values + shift, column.kind, column.unit)
 
 
-def drawn(
-    column: Column, tokens: np.ndarray, uniforms: np.ndarray, delta: float,
-    ends: Ends,
-) -> np.ndarray:  # fmt: skip
-    """Values `[n]` of drawn tokens; `ends [n, 2]` as in `point`."""
+def values_of_tokens(
+    column: Column, tokens: np.ndarray, uniforms: np.ndarray, shift: float, ends: Ends
+) -> np.ndarray:
+    """Values `[n]` of drawn tokens, of the type that the column holds.
+
+    Args:
+      tokens: `[n]` without MASK.
+      uniforms: `[n]` in [0, 1); a number is drawn inside its bin by them.
+      shift, ends: see `point_estimates`.
+    """
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(tokens.astype(np.int64))
-    values = coder.decode(tokens.astype(np.int64), uniforms, ends) + delta
+    values = coder.decode(tokens.astype(np.int64), uniforms, ends) + shift
     return from_numbers(values, column.kind, column.unit)
 
 
-def describe(
-    column: Column, number: int, p: np.ndarray, quantiles: tuple[float, ...],
-    calibration: Calibration, delta: float, ends: Ends,
+def distributions(
+    column: Column, p: np.ndarray, levels: Mapping[float, float], shift: float,
+    ends: Ends,
 ) -> pd.DataFrame:  # fmt: skip
-    """One line per cell: mean, sd, calibrated quantiles, mode, class probabilities."""
+    """The predictive distributions of n missing cells of a column, one per line.
+
+    Args:
+      p: `[n, K]` token probabilities.
+      levels: for each quantile q the level at which the model's own is read, see
+        `Calibration.quantile_level`.
+      shift, ends: see `point_estimates`.
+
+    Returns:
+      A frame with the columns `mode`, `mean`, `sd`, `q0.05` ... and `probabilities`;
+      the last is None for numbers, the three before it are NaN for categories.
+    """
     coder = column.coder
-    mode = point(column, p, "mode", delta, False, ends)
+    mode = point_estimates(column, p, "mode", shift, True, ends)
     table: dict[str, Any] = {"mode": list(mode)}
     if isinstance(coder, NumberColumn):
 
-        def back(x):
-            return from_numbers(x + delta, column.kind, column.unit)
+        def to_cells(numbers):
+            return from_numbers(numbers + shift, column.kind, column.unit)
 
         mean, sd = coder.moments(p, ends)
-        table |= {"mean": back(mean), "sd": sd}
-        for q in quantiles:
-            level = calibration.quantile_level(number, q)
-            levels = np.full(len(p), level)
-            table[f"q{q:g}"] = back(coder.quantile(p, levels, ends))
+        table |= {"mean": to_cells(mean), "sd": sd}
+        for q, level in levels.items():
+            quantile = coder.quantile(p, np.full(len(p), level), ends)
+            table[f"q{q:g}"] = to_cells(quantile)
         table["probabilities"] = [None] * len(p)
     else:
-        nothing = np.full(len(p), np.nan)
-        table |= {"mean": nothing, "sd": nothing}
-        table |= {f"q{q:g}": nothing for q in quantiles}
+        undefined = np.full(len(p), np.nan)
+        table |= {"mean": undefined, "sd": undefined}
+        table |= {f"q{q:g}": undefined for q in levels}
         table["probabilities"] = [
             dict(zip(coder.values, row.tolist(), strict=True)) for row in p
         ]

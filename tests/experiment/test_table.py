@@ -30,7 +30,7 @@ def source(tmp_path):
 
 def config(source, **fields):
     made = get_config(str(source))
-    made.table.update({"max_epochs": 1, "draws": 1, "identifiers": "id"} | fields)
+    made.table.update({"max_epochs": 1, "num_draws": 1, "identifiers": "id"} | fields)
     return made
 
 

@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ambient_jax.tabular import predictive
+from ambient_jax.tabular.calibration import conformity_scores
 from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.tail_shift import STILL
+from ambient_jax.tabular.frames.kinds import from_numbers
 
 
 def mixed(n=400, seed=0):
@@ -28,13 +32,43 @@ def mixed(n=400, seed=0):
 
 
 def test_observed_cells_come_back_exactly():
+    """Categories from their tokens, numbers and dates from their exact values; put
+    back into the column they have its dtype too."""
     frame, _, holes = mixed()
     codec = TableCodec.fit(frame)
     e = codec.encode(frame)
-    filled = np.where(e.tokens == codec.num_values, 0, e.tokens)
-    for i, cells in enumerate(codec.decode(filled, e.values)):
-        seen = ~holes[:, i]
-        assert list(cells[seen]) == list(frame.iloc[:, i].to_numpy()[seen])
+    for i, column in enumerate(codec.columns):
+        rows = np.flatnonzero(~holes[:, i])
+        cells = decoded(column, e.tokens[rows, i])
+        if column.numeric:
+            cells = from_numbers(e.values[rows, i], column.kind, column.unit)
+        series = frame.iloc[:, i]
+        back = column.filled(series.mask(~holes[:, i]), rows, cells)
+        pd.testing.assert_series_equal(back, series, check_exact=True)
+
+
+def decoded(column, tokens, u=0.5):
+    uniforms = np.full(len(tokens), u)
+    return predictive.values_of_tokens(column, tokens, uniforms, 0.0, STILL)
+
+
+@pytest.mark.parametrize("u", [0.0, 0.3, 0.999])
+def test_a_drawn_cell_lies_in_the_bin_of_its_token(u):
+    """Up to the rounding to the column's decimals, or to a step of its dates."""
+    frame = mixed()[0]
+    codec = TableCodec.fit(frame)
+    tokens = codec.encode(frame).tokens
+    for i, column in enumerate(codec.columns):
+        known = tokens[tokens[:, i] < codec.num_values, i].astype(int)
+        cells = decoded(column, known, u)
+        if not column.numeric:
+            assert (column.coder.encode(cells) == known).all()
+            continue
+        numbers = column.numbers(pd.Series(cells))
+        step = 0.0 if column.coder.decimals is None else 10.0**-column.coder.decimals
+        slack = step + 1e-12 * np.abs(numbers)
+        assert (numbers >= column.coder.low[known] - slack).all()
+        assert (numbers <= column.coder.high[known] + slack).all()
 
 
 def test_missing_cells_are_mask_and_have_no_context():
@@ -129,12 +163,26 @@ def test_draws_from_the_marginal_look_like_the_data(name):
         assert len(np.unique(drawn)) > 10 * column.size  # not bin centres
 
 
-def test_quantile_and_cdf_are_inverse():
+def test_quantiles_are_inverse_to_the_distribution_function():
+    """Whose value F at a quantile is told by the score `|2 F - 1|` and the median."""
     column = NumberColumn.fit(mixed()[0]["normal"].dropna().to_numpy(), 16)
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(column.size), 50)
     u = rng.uniform(0.02, 0.98, 50)
-    np.testing.assert_allclose(column.cdf(p, column.quantile(p, u)), u, atol=1e-9)
+    x, median = column.quantile(p, u), column.quantile(p, np.full(50, 0.5))
+    score = conformity_scores(column, p, x)
+    cdf = 0.5 + np.where(x < median, -score, score) / 2
+    np.testing.assert_allclose(cdf, u, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["normal", "spiked", "price", "tiny", "huge"])
+def test_quantile_and_cdf_of_a_bin_are_inverse(name):
+    column = NumberColumn.fit(mixed()[0][name].dropna().to_numpy(), 16)
+    rng = np.random.default_rng(0)
+    k = rng.integers(0, column.size, 200)
+    u = np.where(column.atom[k], 0.5, rng.uniform(0.02, 0.98, 200))
+    back = column.cdf_inside(k, column.quantile_inside(k, u))
+    np.testing.assert_allclose(back, u, atol=1e-9)
 
 
 def test_moments_are_those_of_the_observed_values():

@@ -83,7 +83,7 @@ def fitted(frame):
 @pytest.fixture(scope="module")
 def outcomes(frame, fitted):
     """Completed, twice drawn, new."""
-    draws = fitted.sample_imputations(frame, m=2)
+    draws = fitted.sample_imputations(frame, num_draws=2)
     return fitted.transform(frame), *draws, fitted.sample(30)
 
 

@@ -68,14 +68,14 @@ def test_one_row_to_transform():
     imputer = quick().fit(numbers())
     row = pd.DataFrame({"a": [1.0], "b": [np.nan], "c": [np.nan]})
     assert_completed(imputer.transform(row), row)
-    assert len(imputer.sample_imputations(row, m=2)) == 2
+    assert len(imputer.sample_imputations(row, num_draws=2)) == 2
 
 
 def test_no_missing_cell():
     x = numbers(rate=0.0)
     imputer = quick().fit(x)
     pd.testing.assert_frame_equal(imputer.transform(x), x)
-    pd.testing.assert_frame_equal(imputer.sample_imputations(x, m=1)[0], x)
+    pd.testing.assert_frame_equal(imputer.sample_imputations(x, num_draws=1)[0], x)
 
 
 def test_unseen_category_is_kept():
@@ -84,7 +84,7 @@ def test_unseen_category_is_kept():
     imputer = quick().fit(x)
     new = pd.DataFrame({"a": [np.nan, 0.1], "b": [0.0, np.nan], "c": ["zebra", "u"]})
     assert_completed(imputer.transform(new), new)
-    assert_completed(imputer.sample_imputations(new, m=1)[0], new)
+    assert_completed(imputer.sample_imputations(new, num_draws=1)[0], new)
     assert np.isfinite(imputer.score_samples(new)).all()
 
 

@@ -83,7 +83,7 @@ def test_an_unfinished_fit_of_other_data_or_seed_is_not_continued(frame, tmp_pat
 def test_a_run_killed_while_it_writes_goes_on(frame, tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "in.csv", index=False)
     config = get_config(str(tmp_path / "in.csv"))
-    config.table.update(max_epochs=1, draws=2)
+    config.table.update(max_epochs=1, num_draws=2)
     table.run(config, tmp_path / "whole", overwrite=False)
 
     def killed(*_):

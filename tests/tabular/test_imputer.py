@@ -17,7 +17,11 @@ from sklearn.preprocessing import StandardScaler
 from ambient_jax import AmbientImputer, Recipe
 from ambient_jax.files import write_npz
 from ambient_jax.networks.ensemble import Ensemble
-from ambient_jax.tabular.model import CHUNK, CHUNK_CELLS, rows_at_once
+from ambient_jax.tabular.model import (
+    MAX_CHUNK_PROBABILITIES,
+    MAX_CHUNK_ROWS,
+    rows_at_once,
+)
 
 QUICK = Recipe(
     width=16, depth=1, embed=4, max_epochs=2, batch_size=32, rounds=2, members=1
@@ -94,14 +98,14 @@ def test_fit_with_one_seed_is_repeatable(frame, fitted):
 
 
 def test_draws_differ_and_hold_possible_values(frame, fitted):
-    draws = fitted.sample_imputations(frame, m=3)
+    draws = fitted.sample_imputations(frame, num_draws=3)
     for draw in draws:
         assert_completed(draw, frame)
         assert set(draw["name"]) <= {"a", "b", "c"}
         assert set(draw["level"]) <= {"lo", "hi"}
         assert draw["count"].between(0, 8).all()
     assert not draws[0].equals(draws[1])
-    again = fitted.sample_imputations(frame, m=1)[0]
+    again = fitted.sample_imputations(frame, num_draws=1)[0]
     pd.testing.assert_frame_equal(again, draws[0])
 
 
@@ -237,17 +241,17 @@ def test_a_row_is_drawn_alike_whatever_the_other_rows_lack(frame, fitted):
         other[name] = pd.Series([None], other.index).astype(other[name].dtype)
     both = pd.concat([one, other])
     pd.testing.assert_frame_equal(
-        fitted.sample_imputations(both, m=1)[0].iloc[[0]],
-        fitted.sample_imputations(one, m=1)[0],
+        fitted.sample_imputations(both, num_draws=1)[0].iloc[[0]],
+        fitted.sample_imputations(one, num_draws=1)[0],
     )
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (500, 64), (5000, 257)])
 def test_probabilities_are_held_in_portions_of_bounded_size(shape):
     rows = rows_at_once(*shape, batch_size=512)
-    assert 512 <= rows <= CHUNK
+    assert 512 <= rows <= MAX_CHUNK_ROWS
     assert rows % 512 == 0
-    assert rows * shape[0] * shape[1] <= CHUNK_CELLS or rows == 512
+    assert rows * shape[0] * shape[1] <= MAX_CHUNK_PROBABILITIES or rows == 512
 
 
 def test_not_fitted():

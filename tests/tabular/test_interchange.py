@@ -45,7 +45,10 @@ def fitted(frame):
 
 
 def test_polars_comes_back_complete_with_its_types(frame, fitted):
-    for out in (fitted.transform(frame), fitted.sample_imputations(frame, m=1)[0]):
+    for out in (
+        fitted.transform(frame),
+        fitted.sample_imputations(frame, num_draws=1)[0],
+    ):
         assert isinstance(out, pl.DataFrame)
         assert out.columns == list(fitted.get_feature_names_out())
         assert out.select(frame.columns).schema == frame.schema

@@ -11,17 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.diffusion.masked import absorbing
-from ambient_jax.types import Denoise, Positions, RootKey, RowKeys, Tokens
-
-
-def row_keys(key: RootKey, row_ids: Array) -> RowKeys:
-    """Derives one key per row from the root key and the id of the row.
-
-    Args:
-      key: the root key.
-      row_ids: `[B]` integers, distinct for rows that must differ.
-    """
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, row_ids)
+from ambient_jax.types import Denoise, Positions, RowKeys, Tokens
 
 
 def row_uniforms(

@@ -1,28 +1,37 @@
-"""How a numeric column is cut into atoms and intervals."""
+"""Cuts the observed values of a numeric column into bins.
+
+A bin is an *atom*, which holds one value, or an *interval*. Every bin is a token.
+"""
 
 import numpy as np
 from scipy.special import ndtri
 
-KNOTS = 8
-"""Pieces of the linear distribution inside an interval."""
+PIECES = 8
+"""Linear pieces of the distribution function inside an interval."""
 
 SMOOTHING = 0.1
-"""Share of a uniform in it."""
+"""Weight of a uniform distribution that is mixed into it. The density is then positive
+in the whole interval, also between values that lie far apart."""
 
 MAX_DECIMALS = 9
+"""Columns whose values need more decimals count as not rounded. At values of a million
+a double holds no more."""
 
-CELL_LEAST = 20.0
-"""Fewest values per cell that columns with atoms are cut down to."""
+MIN_BIN_VALUES = 20.0
+"""Where a column has atoms, each of its other bins holds about this many values or
+more: the few that are left are not cut into `max_bins` parts."""
 
-TAIL_LEAST = 8
-"""Fewest values of a part of the outermost intervals, which are cut more finely."""
+MIN_TAIL_VALUES = 8
+"""The outermost intervals are halved as long as the outer half holds this many
+values or more."""
 
 
 def common_decimals(values: np.ndarray, precision: float = 0.0) -> int | None:
-    """The fewest decimals that write every value exactly, or None.
+    """The smallest number of decimals that writes every value exactly, or None.
 
-    To 1e-12, or `precision` if that is more, of it, or of the median of all: one huge
-    value must not let cents pass.
+    A value counts as exact if it is right to a share 1e-12 (or `precision`, if that is
+    more) of itself, or of the median if that is larger. It is the median, not the
+    maximum, because one huge value must not make cents negligible.
     """
     precision = max(1e-12, precision)
     size = np.abs(values)
@@ -33,21 +42,30 @@ def common_decimals(values: np.ndarray, precision: float = 0.0) -> int | None:
     return None
 
 
-def cut(
+def cut_bins(
     values: np.ndarray, max_bins: int, step: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cells of sorted `values [n]`: ends `low`, `high` `[K]`, and each value's cell.
+    """Cuts sorted values into about `max_bins` bins.
 
-    Atoms come first to mind, then the runs between them, each cut at quantiles into as
-    many intervals as its mass deserves. An interval ends halfway between the values
-    on its two sides; where an atom bounds it, half a `step` (of the values' decimals)
-    from the atom, or where its own values begin.
+    The atoms are chosen first. The runs of values between them are then cut at
+    quantiles into as many intervals as their share deserves. Two neighbouring intervals
+    meet halfway between their values. Beside an atom an interval ends half a `step`
+    from it, or where its own values begin if they are nearer.
+
+    Args:
+      values: `[n]` sorted.
+      max_bins: the wanted number.
+      step: distance of two neighbouring values with the column's decimals, or 0.
+
+    Returns:
+      `(low [K], high [K], bins [n])`: the bounds of the K bins, equal for an atom, and
+      the bin of each value.
     """
     distinct, start, counts = np.unique(values, return_index=True, return_counts=True)
     is_atom, mass = _atoms(counts, max_bins)
     lows: list[float] = []
     highs: list[float] = []
-    where = np.empty(len(values), int)
+    bins = np.empty(len(values), int)
     i = 0
     while i < len(distinct):
         j = i + 1
@@ -59,55 +77,59 @@ def cut(
             edges = np.array([distinct[i], distinct[i]])
             groups = np.zeros(last - first, int)
         else:
-            ends = (i == 0, j == len(distinct))
-            own = values[first:last]
-            groups = _quantile_groups(own, mass, ends)
-            below = None if i == 0 else min(float(distinct[i - 1]) + step / 2, own[0])
+            run = values[first:last]
+            groups = _quantile_groups(run, mass, i == 0, j == len(distinct))
+            below = None if i == 0 else min(float(distinct[i - 1]) + step / 2, run[0])
             above = None
             if j < len(distinct):
-                above = max(float(distinct[j]) - step / 2, own[-1])
-            edges = _edges(own, groups, below, above)
-        where[first:last] = len(lows) + groups
+                above = max(float(distinct[j]) - step / 2, run[-1])
+            edges = _edges(run, groups, below, above)
+        bins[first:last] = len(lows) + groups
         lows += edges[:-1].tolist()
         highs += edges[1:].tolist()
         i = j
-    return np.array(lows), np.array(highs), where
+    return np.array(lows), np.array(highs), bins
 
 
 def _atoms(counts: np.ndarray, max_bins: int) -> tuple[np.ndarray, float]:
-    """`[D]` bool: distinct values that are tokens of their own; the mass of the others.
+    """Which distinct values become atoms.
 
-    All of them where there are no more than `max_bins`, else those with more than the
-    others would have in a cell. Without them less is left, so that what is frequent
-    among the few values that are not 0 becomes an atom too, and the rest has its bins.
+    All do if there are no more than `max_bins`. Otherwise a value does if it occurs
+    more often than the other values would in an average bin. This is repeated, because
+    without the atoms the average is smaller: where most values are 0, frequent ones
+    among the rest become atoms too.
+
+    Returns:
+      `[D]` bool, and the number of values that each of the other bins is to hold.
     """
     is_atom = np.full(len(counts), len(counts) <= max_bins)
     mass = counts.sum() / max_bins
-    least = min(mass, CELL_LEAST)
+    minimum = min(mass, MIN_BIN_VALUES)
     while True:
         more = is_atom | (counts > mass)
         if more.sum() == is_atom.sum():
             return is_atom, mass
         is_atom = more
-        left = max(1, max_bins - int(is_atom.sum()))
-        mass = max(counts[~is_atom].sum() / left, least)
+        remaining = max(1, max_bins - int(is_atom.sum()))
+        mass = max(counts[~is_atom].sum() / remaining, minimum)
 
 
 def _quantile_groups(
-    values: np.ndarray, mass: float, ends: tuple[bool, bool]
+    values: np.ndarray, mass: float, is_first: bool, is_last: bool
 ) -> np.ndarray:
-    """Group numbers of sorted values: about `mass` in each, equal ones together.
+    """Groups `[n]`, from 0 on, of sorted values: about `mass` equal neighbours each.
 
-    At the `ends` of the column the outermost group is halved again and again: a mean
-    over the whole tail would be far from most of what may be missing there.
+    Equal values are always in one group. Where the values are the column's first or
+    last, the outermost group is halved again and again: the mean of a whole tail would
+    be far from most of what may be missing there.
     """
     n = len(values)
     pieces = max(1, round(n / mass))
     wanted = np.arange(n) * pieces // n
     tail = min(mass, n / pieces) / 2
-    while tail >= TAIL_LEAST:
-        wanted += ends[0] * (np.arange(n) >= tail)
-        wanted += ends[1] * (np.arange(n) >= n - tail)
+    while tail >= MIN_TAIL_VALUES:
+        wanted += is_first * (np.arange(n) >= tail)
+        wanted += is_last * (np.arange(n) >= n - tail)
         tail /= 2
     first = np.searchsorted(values, values, side="left")
     return np.unique(wanted[first], return_inverse=True)[1]
@@ -116,35 +138,43 @@ def _quantile_groups(
 def _edges(
     values: np.ndarray, groups: np.ndarray, below: float | None, above: float | None
 ) -> np.ndarray:
-    """Ends of the groups; the outer two at the atoms `below` and `above`, if any."""
+    """Bounds of the groups of sorted values, one more than there are groups.
+
+    The outer two are `below` and `above`, where the run has a neighbour on that side.
+    """
     change = np.flatnonzero(np.diff(groups))
     inner = values[change] + (values[change + 1] - values[change]) / 2
-    low = _outer(values, -1) if below is None else below
-    high = _outer(values, +1) if above is None else above
+    low = _outer_edge(values, -1) if below is None else below
+    high = _outer_edge(values, +1) if above is None else above
     return np.concatenate([[low], inner, [high]])
 
 
-def _outer(values: np.ndarray, side: int) -> float:
-    """A finite end of the range: half a typical step out, but not across zero.
+def _outer_edge(values: np.ndarray, side: int) -> float:
+    """The column's bound on a `side` (-1 or 1): half a typical step beyond its extreme.
 
-    An extreme that is exactly zero stays: most such columns cannot be on its other
-    side (counts, prices, shares).
+    It does not cross zero, and an extreme that is zero stays: most such columns cannot
+    lie on the other side (counts, prices, shares).
     """
-    end = values[0] if side < 0 else values[-1]
-    if end == 0:
+    extreme = values[0] if side < 0 else values[-1]
+    if extreme == 0:
         return 0.0
     steps = np.diff(np.unique(values))
     tail = steps[:5] if side < 0 else steps[-5:]
-    step = float(np.median(tail)) if len(tail) else max(abs(end), 1e-300) * 1e-6
-    moved = end + side * step / 2
-    return 0.0 if moved * end < 0 else moved
+    step = float(np.median(tail)) if len(tail) else max(abs(extreme), 1e-300) * 1e-6
+    moved = extreme + side * step / 2
+    return 0.0 if moved * extreme < 0 else moved
 
 
 def knots_inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """`[KNOTS + 1]` smoothed quantiles of the sorted values of one cell."""
-    levels = np.linspace(0.0, 1.0, KNOTS + 1)
+    """Smoothed quantiles 0, 1/M, ... 1 `[M + 1]` of one bin, M = `PIECES`.
+
+    Args:
+      values: the sorted values of the bin.
+      low, high: its bounds, which are the first and the last knot.
+    """
+    levels = np.linspace(0.0, 1.0, PIECES + 1)
     if low == high:
-        return np.full(KNOTS + 1, low)
+        return np.full(PIECES + 1, low)
     ranks = (np.arange(len(values)) + 0.5) / len(values)
     empirical = np.interp(levels, np.r_[0.0, ranks, 1.0], np.r_[low, values, high])
     uniform = low + levels * (high - low)
@@ -153,22 +183,28 @@ def knots_inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return knots
 
 
-def cell_moments(
-    values: np.ndarray, where: np.ndarray, size: int
+def bin_moments(
+    values: np.ndarray, bins: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, standard deviation and share `[K]` of the values of each cell."""
-    count = np.bincount(where, minlength=size).astype(np.float64)
-    mean = np.bincount(where, values, size) / count
-    spread = np.bincount(where, (values - mean[where]) ** 2, size) / count
-    return mean, np.sqrt(spread), count / len(values)
+    """Mean, standard deviation and share `[K]` of the values in each of K bins."""
+    count = np.bincount(bins, minlength=size).astype(np.float64)
+    mean = np.bincount(bins, values, size) / count
+    variance = np.bincount(bins, (values - mean[bins]) ** 2, size) / count
+    return mean, np.sqrt(variance), count / len(values)
 
 
-def score_grid(values: np.ndarray, points: int = 256) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values and their normal scores (mid-ranks), thinned to `points`."""
+def normal_scores(
+    values: np.ndarray, max_points: int = 256
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points `(values, scores)` of the map from values to normal scores.
+
+    A score is the standard normal quantile of a value's mid-rank, as a share of n.
+    There is a point for each distinct value, or `max_points` evenly spaced ones.
+    """
     distinct, counts = np.unique(values, return_counts=True)
     ranks = (np.cumsum(counts) - counts / 2) / len(values)
-    keep = np.arange(len(distinct))
-    if len(distinct) > points:
-        wanted = np.linspace(ranks[0], ranks[-1], points)
-        keep = np.unique(np.searchsorted(ranks, wanted).clip(0, len(distinct) - 1))
-    return distinct[keep], ndtri(ranks[keep])
+    chosen = np.arange(len(distinct))
+    if len(distinct) > max_points:
+        wanted = np.linspace(ranks[0], ranks[-1], max_points)
+        chosen = np.unique(np.searchsorted(ranks, wanted).clip(0, len(distinct) - 1))
+    return distinct[chosen], ndtri(ranks[chosen])

@@ -1,4 +1,4 @@
-"""A categorical column as tokens: its values, sorted, and nothing that is not one."""
+"""A categorical column as tokens: one for each value that fitting has seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ import pandas as pd
 from ambient_jax.tabular.frames import json_cells
 
 
-def in_order(values: Sequence[Any]) -> list[Any]:
-    """Sorted; by type and text where they do not compare."""
+def _sorted(values: Sequence[Any]) -> list[Any]:
+    """Sorts values; by type and text if they cannot be compared."""
     try:
         return sorted(values)
     except TypeError:
@@ -21,15 +21,16 @@ def in_order(values: Sequence[Any]) -> list[Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryColumn:
-    """K values of a column.
+    """The vocabulary of a categorical column: K values, each of which is a token.
 
-    Values that Python holds equal are one category, the one met first: in a column of
-    objects that mixes 1, 1.0 and True, all three count as one and it is drawn for all.
+    Values that are equal in Python are one category, represented by the one met first.
+    In a column of objects with 1, 1.0 and True, all three are one category, and it is
+    drawn for each of them.
 
     Attributes:
       values: the K values, as they stood in the column.
-      share: `[K]` of the observed cells that were one of them.
-      count: observed cells it was fitted on.
+      share: `[K]` of the observed cells with each value; sums to 1.
+      count: number of observed cells it was fitted on.
     """
 
     values: tuple[Any, ...]
@@ -38,14 +39,21 @@ class CategoryColumn:
 
     @classmethod
     def fit(cls, cells: np.ndarray, max_categories: int) -> "CategoryColumn":
-        """Fits on observed cells (objects `[n]`): the `max_categories` most frequent.
+        """Takes the `max_categories` most frequent values of the observed cells.
 
-        Rarer ones are treated as values never seen: kept where they stand, never drawn.
+        Rarer values are treated like values never seen: they stay where they are
+        observed and are never drawn.
+
+        Args:
+          cells: `[n]` objects.
+
+        Raises:
+          TypeError: a cell is not hashable.
         """
         counts = pd.Series(cells, dtype=object).value_counts()
-        kept = in_order(counts.index[:max_categories].tolist())
-        share = counts.reindex(kept).to_numpy(np.float64)
-        return cls(values=tuple(kept), share=share / share.sum(), count=len(cells))
+        values = _sorted(counts.index[:max_categories].tolist())
+        share = counts.reindex(values).to_numpy(np.float64)
+        return cls(values=tuple(values), share=share / share.sum(), count=len(cells))
 
     @property
     def size(self) -> int:
@@ -57,20 +65,20 @@ class CategoryColumn:
         return pd.Index(list(self.values), dtype=object)
 
     def encode(self, cells: np.ndarray) -> np.ndarray:
-        """Tokens `[n]` of objects; -1 for a value that fitting has not seen."""
+        """Tokens `[n]` of objects; -1 for a value that is not in the vocabulary."""
         return self._index.get_indexer(pd.Index(cells, dtype=object))
 
     def decode(self, tokens: np.ndarray) -> np.ndarray:
-        """Objects `[n]`."""
+        """Objects `[n]` of tokens `[n]`."""
         out = np.empty(self.size, object)
         out[:] = self.values
         return out[tokens]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for `from_json`.
+        """Fields that JSON can hold, for `from_json`.
 
         Raises:
-          TypeError: a value is of a type that `json_cells` does not know.
+          TypeError: a value is of a type that `json_cells` cannot write.
         """
         values = [json_cells.to_json(value) for value in self.values]
         return {"kind": "category", "values": values, "share": self.share.tolist(),
@@ -78,7 +86,7 @@ class CategoryColumn:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "CategoryColumn":
-        """What `to_json` wrote."""
+        """The inverse of `to_json`."""
         share = np.asarray(fields["share"], np.float64)
         values = tuple(json_cells.from_json(value) for value in fields["values"])
         return cls(values=values, share=share, count=fields["count"])

@@ -1,4 +1,4 @@
-"""TableCodec: a DataFrame to tokens and back."""
+"""TableCodec: the columns of a DataFrame as tokens, one per column."""
 
 import warnings
 from collections.abc import Sequence
@@ -10,29 +10,29 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.data.dataset import token_dtype
+from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.frames.kinds import from_numbers, kind_of
+from ambient_jax.tabular.frames.kinds import kind_of
 
 MIN_IDENTIFIERS = 12
-"""Fewer distinct texts than this are categories, even if no two are equal."""
+"""A column with fewer texts than this is never taken for an identifier: a few texts may
+all be different by chance."""
 
-SURE_IDENTIFIERS = 100
-"""So many distinct texts are an identifier even where most rows have none."""
-
-PER_COLUMN = 3
-"""Numbers of context per column: normal score, standard score, known."""
+CERTAIN_IDENTIFIERS = 100
+"""A column with this many texts, all different, is an identifier even if its cells are
+missing in most rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
-    """A frame as arrays.
+    """The N rows of a frame as arrays.
 
     Attributes:
-      tokens: `[N, L]`, MASK = V where missing, or of a category never seen.
-      context: `[N, 3 L]` float32: per column normal score, standard score, 1 if
-        known; zeros where missing and for categories.
-      values: `[N, L]` float64 exact numbers, NaN where missing and for categories.
+      tokens: `[N, L]`; MASK = V where a cell is missing or of a category never seen.
+      context: `[N, 3 L]` float32. For each column the normal score and the standard
+        score of an observed number, then 1; three zeros for any other cell.
+      values: `[N, L]` float64 observed numbers; NaN for any other cell.
     """
 
     tokens: np.ndarray
@@ -42,16 +42,19 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True)
 class TableCodec:
-    """Vocabularies of a frame's columns, fitted on its observed cells.
+    """The vocabularies of a frame's columns, fitted on its observed cells.
 
         codec = TableCodec.fit(frame)
-        encoded = codec.encode(frame)
-        codec.decode(encoded.tokens, encoded.values)   # equal where observed
+        encoded = codec.encode(frame)          # tokens [N, L], L = codec.length
+        codec.columns[0].coder                 # the vocabulary of tokens[:, 0]
+
+    Columns that are empty or identifiers have no tokens, so that a column's index in
+    the codec may differ from its position in the frame.
 
     Attributes:
-      columns: those with tokens, in order.
-      empty: positions of columns without one observed cell.
-      identifiers: positions of columns of unique texts.
+      columns: the L columns with tokens, in the order of the frame.
+      empty: positions in the frame of columns without an observed cell.
+      identifiers: positions in the frame of columns with a different text in each cell.
     """
 
     columns: tuple[Column, ...]
@@ -70,11 +73,11 @@ class TableCodec:
         """Fits the vocabularies.
 
         Args:
-          frame: `[N, columns]` with holes; NaN, None, NaT and pd.NA are missing.
-          max_bins: about how many tokens a numeric column gets at most. It gets one
-            per ten observed cells where these are few, but no fewer than four.
-          max_categories: most tokens of a categorical column.
-          categorical: positions of columns whose numbers or dates are codes.
+          frame: N rows; NaN, None, NaT and pd.NA are missing cells.
+          max_bins: about how many tokens a numeric column has at most, see
+            `Column.fit`.
+          max_categories: maximum number of tokens of a categorical column.
+          categorical: positions of columns whose numbers or dates are categories.
 
         Raises:
           ValueError, TypeError: a cell cannot be read; the message names the column.
@@ -116,59 +119,32 @@ class TableCodec:
         return max([2, *(column.coder.size for column in self.columns)])
 
     def encode(self, frame: pd.DataFrame) -> Encoded:
-        """The frame's cells as tokens, context and exact numbers.
+        """Encodes the rows of a frame with the columns of `fit`.
 
         Raises:
           ValueError: an infinity, or text in a numeric column; names the column.
         """
         n, length, mask = len(frame), self.length, self.num_values
         tokens = np.full((n, length), mask, token_dtype(mask))
-        context = np.zeros((n, length, PER_COLUMN), np.float32)
+        context = np.zeros((n, length, CONTEXT_PER_COLUMN), np.float32)
         values = np.full((n, length), np.nan)
         for i, column in enumerate(self.columns):
             series = frame.iloc[:, column.position]
-            seen = series.notna().to_numpy()
+            observed = series.notna().to_numpy()
             coder = column.coder
             if isinstance(coder, NumberColumn):
                 numbers = column.numbers(series)
                 values[:, i] = numbers
-                tokens[seen, i] = coder.encode(numbers[seen])
-                context[seen, i, :2] = coder.context(numbers[seen])
-                context[seen, i, 2] = 1.0
+                tokens[observed, i] = coder.encode(numbers[observed])
+                context[observed, i, :2] = coder.context(numbers[observed])
+                context[observed, i, 2] = 1.0
             else:
-                found = coder.encode(series[seen].to_numpy(object))
-                tokens[seen, i] = np.where(found < 0, mask, found)
+                found = coder.encode(series[observed].to_numpy(object))
+                tokens[observed, i] = np.where(found < 0, mask, found)
         return Encoded(tokens=tokens, context=context.reshape(n, -1), values=values)
 
-    def decode(
-        self,
-        tokens: np.ndarray,
-        values: np.ndarray | None = None,
-        uniforms: np.ndarray | None = None,
-    ) -> list[np.ndarray]:
-        """The cells of each column, as objects, numbers or dates; no MASK in `tokens`.
-
-        Args:
-          tokens: `[N, L]`.
-          values: `[N, L]` exact numbers to keep where they are not NaN.
-          uniforms: `[N, L]` in [0, 1): where inside its bin a number lies; without
-            them, at the bin's median.
-        """
-        out = []
-        for i, column in enumerate(self.columns):
-            coder, k = column.coder, tokens[:, i].astype(np.int64)
-            if not isinstance(coder, NumberColumn):
-                out.append(coder.decode(k))
-                continue
-            u = np.full(len(k), 0.5) if uniforms is None else uniforms[:, i]
-            numbers = coder.decode(k, u)
-            if values is not None:
-                numbers = np.where(np.isnan(values[:, i]), numbers, values[:, i])
-            out.append(from_numbers(numbers, column.kind, column.unit))
-        return out
-
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for `from_json`.
+        """Fields that JSON can hold, for `from_json`.
 
         Raises:
           TypeError: a category cannot be written; names the column.
@@ -179,15 +155,15 @@ class TableCodec:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TableCodec":
-        """What `to_json` wrote."""
+        """The inverse of `to_json`."""
         columns = [Column.from_json(column) for column in fields["columns"]]
         return cls(columns=tuple(columns), empty=tuple(fields["empty"]),
                    identifiers=tuple(fields["identifiers"]))  # fmt: skip
 
 
 def _is_identifier(observed: pd.Series, rows: int) -> bool:
-    """Whether texts, no two equal, stand in enough of the `rows` to tell."""
-    enough = max(MIN_IDENTIFIERS, min(rows / 2, SURE_IDENTIFIERS))
-    if len(observed) < enough or not observed.astype(object).is_unique:
+    """Whether the cells are texts, all different, in half of the `rows` or so."""
+    required = max(MIN_IDENTIFIERS, min(rows / 2, CERTAIN_IDENTIFIERS))
+    if len(observed) < required or not observed.astype(object).is_unique:
         return False
     return all(isinstance(v, str | bytes | UUID) for v in observed)

@@ -1,4 +1,4 @@
-"""One column of a table: its place, what its cells are, and its vocabulary."""
+"""One column of a table: its position, the type of its cells, and its vocabulary."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,16 +21,23 @@ from ambient_jax.tabular.frames.kinds import (
 
 _CODERS = {"number": NumberColumn, "category": CategoryColumn}
 
+CELLS_PER_BIN = 10
+"""A numeric column has at most one bin per this many observed cells, so that the share
+of a bin, and its mean, can be estimated."""
+
+MIN_BINS = 4
+"""However few cells are observed, a numeric column may have this many bins."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column that has tokens.
+    """A column that has tokens.
 
     Attributes:
-      name: as in the frame.
-      position: its place in the frame.
+      name: its name in the frame.
+      position: its position in the frame.
       kind: what its cells are.
-      unit: step of dates (`D`, `h`, ...), else "".
+      unit: step in which dates and durations are counted (`D`, `h`, ...); otherwise "".
       coder: its vocabulary.
       objects: what the numbers or dates of an object column are, see `object_type_of`.
       zone: time zone by whose clock its dates are counted; None if they have none.
@@ -49,7 +56,14 @@ class Column:
         cls, observed: pd.Series, position: int, kind: Kind, *, max_bins: int,
         max_categories: int,
     ) -> "Column":  # fmt: skip
-        """Fits on the observed cells of the column at `position`; see `TableCodec`."""
+        """Fits the vocabulary on the observed cells of the column at `position`.
+
+        A numeric column has about `max_bins` tokens, or one per `CELLS_PER_BIN` cells
+        if that is less, but `MIN_BINS` in any case.
+
+        Raises:
+          ValueError, TypeError: a cell cannot be read; the message names the column.
+        """
         name = observed.name
         unit = unit_of(observed, kind)
         zone = zone_of(observed.dtype) if kind == "date" else None
@@ -61,7 +75,7 @@ class Column:
                 raise TypeError(f"column {name!r} holds unhashable values") from error
         else:
             numbers = numbers_of(observed, kind, unit, name, zone)
-            bins = max(4, min(max_bins, len(numbers) // 10))
+            bins = max(MIN_BINS, min(max_bins, len(numbers) // CELLS_PER_BIN))
             coder = NumberColumn.fit(numbers, bins, precision_of(observed.dtype))
             objects = object_type_of(observed)
         return cls(name=name, position=position, kind=kind, unit=unit, coder=coder,
@@ -69,23 +83,23 @@ class Column:
 
     @property
     def numeric(self) -> bool:
-        """Whether tokens are cells of a number line."""
+        """Whether the tokens are bins of numbers (or dates), which are ordered."""
         return isinstance(self.coder, NumberColumn)
 
     def numbers(self, series: pd.Series) -> np.ndarray:
-        """float64 `[n]` of a column of numbers or dates, see `numbers_of`."""
+        """Numbers (or dates) of the column as float64 `[n]`, see `numbers_of`."""
         return numbers_of(series, self.kind, self.unit, self.name, self.zone)
 
     def filled(
         self, series: pd.Series, where: np.ndarray, values: np.ndarray
     ) -> pd.Series:
-        """A copy with decoded `values [m]` at the m positions `where`.
+        """A copy of `series` with decoded `values [m]` at the m positions `where`.
 
         Raises:
           ValueError: the type of `series` cannot hold them; names the column.
         """
         objects = self.objects
-        if self.numeric and not objects:  # an older model does not tell
+        if self.numeric and not objects:  # older saved models do not have it
             objects = object_type_of(series)
         try:
             return fill_cells(series, where, values, objects, self.zone)
@@ -98,7 +112,7 @@ class Column:
             ) from error
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, for `from_json`.
+        """Fields that JSON can hold, for `from_json`.
 
         Raises:
           TypeError: a category cannot be written; names the column.
@@ -115,7 +129,7 @@ class Column:
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Column":
-        """What `to_json` wrote."""
+        """The inverse of `to_json`."""
         coder = _CODERS[fields["coder"]["kind"]].from_json(fields["coder"])
         name = json_cells.from_json(fields["name"])
         zone = fields.get("zone") and pd.DatetimeTZDtype("us", fields["zone"]).tz

@@ -1,4 +1,4 @@
-"""A numeric column as tokens: atoms, quantile bins, and a density inside each bin."""
+"""A numeric column as tokens: atoms, intervals, and a density inside each interval."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,38 +6,42 @@ from typing import Any
 import numpy as np
 
 from ambient_jax.tabular.columns.binning import (
-    KNOTS,
-    cell_moments,
+    PIECES,
+    bin_moments,
     common_decimals,
-    cut,
+    cut_bins,
     knots_inside,
-    score_grid,
+    normal_scores,
 )
 from ambient_jax.tabular.columns.tail_shift import STILL, Ends
 
-SMALL_SHARE = 1e-12
+MIN_PROBABILITY = 1e-12
+"""Probabilities are raised to this before something is divided by them."""
 
-LIMIT = 10.0
-"""Standard units beyond which the exact value that a network is told is clipped."""
+MAX_STANDARD_SCORE = 10.0
+"""Standard scores are clipped to this size, so that one huge value does not swamp the
+network. The normal score beside it has no need of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumberColumn:
-    """K ordered tokens, each an atom (one value) or an interval with its own density.
+    """The vocabulary of a numeric column: K ordered bins, each of which is a token.
 
-    All arrays are float64 in the column's units. Inside an interval the distribution
-    is piecewise linear through `knots`, which follow the observed quantiles and are
-    smoothed by a tenth of a uniform, so that it is positive everywhere.
+    A bin is an atom (one value) or an interval. Inside an interval the distribution
+    function is piecewise linear through `knots`. They follow the observed quantiles,
+    with a tenth of a uniform mixed in, so that the density is positive everywhere.
+    All arrays are float64 in the column's units.
 
     Attributes:
-      low, high: `[K]` ends of the cells; equal for an atom. Intervals do not overlap.
-      knots: `[K, M + 1]` quantiles 0, 1/M, ... 1 inside each cell.
-      mean, sd: `[K]` of the observed values of a cell.
-      share: `[K]` of the observed values; sums to 1.
-      grid, scores: a monotone map to normal scores, by interpolation.
-      centre, scale: mean and standard deviation of the observed values.
-      decimals: how many decimals the values have; None if more than can be told.
-      count: observed values it was fitted on.
+      low, high: `[K]` bounds of the bins; equal for an atom. Intervals do not overlap.
+      knots: `[K, M + 1]` quantiles 0, 1/M, ... 1 inside each bin.
+      mean, sd: `[K]` mean and standard deviation of the observed values in each bin.
+      share: `[K]` of the observed values in each bin; sums to 1.
+      grid, scores: values and their normal scores; others are interpolated.
+      centre, scale: mean and standard deviation of the observed values; a scale of 0
+        is replaced by 1.
+      decimals: how many decimals the values have; None if they are not rounded.
+      count: number of observed values it was fitted on.
     """
 
     low: np.ndarray
@@ -57,23 +61,25 @@ class NumberColumn:
     def fit(
         cls, values: np.ndarray, max_bins: int, precision: float = 0.0
     ) -> "NumberColumn":
-        """Fits on finite float64 values `[n]`, n >= 1, with about `max_bins` tokens.
+        """Fits the bins.
 
-        `precision` is how exactly, relatively, the values are known, if less than a
-        double tells.
+        A value becomes an atom if it occurs more often than the other values would in
+        an average bin. All do if there are no more than `max_bins` distinct ones.
 
-        A value that repeats more often than the others fill a bin becomes an atom; so
-        do all of them where there are no more than `max_bins` distinct ones.
+        Args:
+          values: `[n]` finite observed values, n >= 1.
+          max_bins: about how many bins there are at most.
+          precision: relative precision of the values, if it is lower than a double's.
         """
         values = np.sort(np.asarray(values, np.float64))
         decimals = common_decimals(values, precision)
         step = 0.0 if decimals is None else 10.0**-decimals
-        low, high, where = cut(values, max_bins, step)
-        mean, sd, share = cell_moments(values, where, len(low))
+        low, high, bins = cut_bins(values, max_bins, step)
+        mean, sd, share = bin_moments(values, bins, len(low))
         knots = np.stack(
-            [knots_inside(values[where == k], low[k], high[k]) for k in range(len(low))]
+            [knots_inside(values[bins == k], low[k], high[k]) for k in range(len(low))]
         )
-        grid, scores = score_grid(values)
+        grid, scores = normal_scores(values)
         scale = float(values.std())
         return cls(
             low=low, high=high, knots=knots, mean=mean, sd=sd, share=share, grid=grid,
@@ -88,47 +94,50 @@ class NumberColumn:
 
     @property
     def atom(self) -> np.ndarray:
-        """`[K]` bool: tokens that stand for one value."""
+        """`[K]` bool: bins that hold one value."""
         return self.low == self.high
 
     def encode(self, values: np.ndarray) -> np.ndarray:
-        """Tokens `[n]` of finite values: the cell that holds it, else the nearest."""
-        first = np.searchsorted(self.low, values, side="right") - 1
-        best = np.clip(first, 0, self.size - 1)
-        # An interval may begin at an atom's value: the atom owns it.
+        """Tokens `[n]` of finite values: the bin that holds each, else the nearest."""
+        begun = np.searchsorted(self.low, values, side="right") - 1
+        best = np.clip(begun, 0, self.size - 1)
+        # Where an interval begins at an atom's value, the value belongs to the atom.
         before = np.clip(best - 1, 0, self.size - 1)
-        owned = self.atom[before] & (self.high[before] == values)
-        best = np.where(owned, before, best)
+        at_atom = self.atom[before] & (self.high[before] == values)
+        best = np.where(at_atom, before, best)
         after = np.clip(best + 1, 0, self.size - 1)
-        return self._nearer(values, best, after)
+        nearer = self._distance(values, after) < self._distance(values, best)
+        return np.where(nearer, after, best)
 
-    def _nearer(self, values, a, b):
-        return np.where(self._gap(values, b) < self._gap(values, a), b, a)
-
-    def _gap(self, values, k):
+    def _distance(self, values, k):
+        """Distance `[n]` of values from bins `k [n]`; 0 inside."""
         return np.maximum(np.maximum(self.low[k] - values, values - self.high[k]), 0.0)
 
     def context(self, values: np.ndarray) -> np.ndarray:
-        """`[n, 2]` what a network is told: normal and (clipped) standard score."""
+        """Normal scores and clipped standard scores `[n, 2]`, for the network."""
         normal = np.interp(values, self.grid, self.scores)
-        standard = np.clip((values - self.centre) / self.scale, -LIMIT, LIMIT)
+        limit = MAX_STANDARD_SCORE
+        standard = np.clip((values - self.centre) / self.scale, -limit, limit)
         return np.stack([normal, standard], axis=-1)
 
     def quantile_inside(self, k: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Value at share `u` in [0, 1] of the distribution inside cell `k`."""
-        at = np.clip(u, 0.0, 1.0) * KNOTS
-        i = np.minimum(at.astype(int), KNOTS - 1)
+        """Quantiles `[n]` at levels `u [n]`, in [0, 1], inside bins `k [n]`."""
+        at = np.clip(u, 0.0, 1.0) * PIECES
+        i = np.minimum(at.astype(int), PIECES - 1)
         a, b = self.knots[k, i], self.knots[k, i + 1]
         return a + (at - i) * (b - a)
 
-    def share_inside(self, k: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """The inverse of `quantile_inside`; 1/2 for an atom."""
+    def cdf_inside(self, k: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Distribution functions `[n]` of bins `k [n]` at values; 1/2 for an atom.
+
+        It is the inverse of `quantile_inside`.
+        """
         knots = self.knots[k]
-        i = np.clip((knots <= values[:, None]).sum(axis=1) - 1, 0, KNOTS - 1)
+        i = np.clip((knots <= values[:, None]).sum(axis=1) - 1, 0, PIECES - 1)
         a = np.take_along_axis(knots, i[:, None], 1)[:, 0]
         b = np.take_along_axis(knots, i[:, None] + 1, 1)[:, 0]
         width = np.where(b > a, b - a, 1.0)
-        u = (i + np.clip((values - a) / width, 0.0, 1.0)) / KNOTS
+        u = (i + np.clip((values - a) / width, 0.0, 1.0)) / PIECES
         return np.where(self.atom[k], 0.5, u)
 
     @property
@@ -165,11 +174,16 @@ class NumberColumn:
         return values
 
     def decode(self, k: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
-        """Values `[n]` of tokens: a draw inside the cell for uniforms `u`, rounded."""
+        """Values `[n]` of tokens `k [n]`: rounded draws inside their bins.
+
+        Args:
+          u: `[n]` uniform draws in [0, 1).
+          ends: `[n, 2]` of the outermost tokens, see `Reach`.
+        """
         return self.round(self.outward(k, self.quantile_inside(k, u), ends), ends)
 
     def round(self, values: np.ndarray, ends: Ends = STILL) -> np.ndarray:
-        """To the decimals that the column has, inside its range and the `ends`."""
+        """Rounds values `[n]` to the column's decimals, inside its range and `ends`."""
         if self.decimals is None:
             return values
         # The range may end between two values that the decimals can write.
@@ -183,18 +197,23 @@ class NumberColumn:
         return np.clip(np.round(values, self.decimals), *bounds)
 
     def log_density(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """`log p(value | token)` `[n]`: a density in the column's units, 0 for an atom.
+        """Log densities `log p(value | token)` `[n]` in nats; 0 for an atom.
 
-        A value outside every cell gets the `1 / (n + 2)` that n observations leave to
-        the unseen, with an exponential tail of the column's scale.
+        The unit of a density is one over the column's. A value outside its bin gets the
+        probability `1 / (n + 2)` that n observations leave to unseen values, spread by
+        an exponential tail of the column's scale.
+
+        Args:
+          values: `[n]` finite values.
+          k: `[n]` their tokens.
         """
-        u = self.share_inside(k, values)
-        i = np.minimum((u * KNOTS).astype(int), KNOTS - 1)
-        width = (self.knots[k, i + 1] - self.knots[k, i]) * KNOTS
+        u = self.cdf_inside(k, values)
+        i = np.minimum((u * PIECES).astype(int), PIECES - 1)
+        width = (self.knots[k, i + 1] - self.knots[k, i]) * PIECES
         inside = np.where(self.atom[k], 0.0, -np.log(np.where(width > 0, width, 1.0)))
-        gap = self._gap(values, k)
-        unseen = -np.log(self.count + 2.0) - np.log(self.scale) - gap / self.scale
-        return np.where(gap > 0, unseen, inside)
+        distance = self._distance(values, k)
+        unseen = -np.log(self.count + 2.0) - np.log(self.scale) - distance / self.scale
+        return np.where(distance > 0, unseen, inside)
 
     def moments(
         self, p: np.ndarray, ends: Ends = STILL
@@ -213,32 +232,25 @@ class NumberColumn:
         return self.centre + self.scale * first, self.scale * sd
 
     def quantile(self, p: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
-        """Quantiles `[n]` of the mixture `p [n, K]` at shares `u [n]`."""
+        """Quantiles `[n]` at levels `u [n]` under token probabilities `p [n, K]`."""
         cdf = np.cumsum(p, axis=1)
         target = np.clip(u, 0.0, 1.0) * cdf[:, -1]
         k = np.minimum((cdf < target[:, None]).sum(axis=1), self.size - 1)
         rows = np.arange(len(p))
         inside = (target - (cdf[rows, k] - p[rows, k])) / np.maximum(
-            p[rows, k], SMALL_SHARE
+            p[rows, k], MIN_PROBABILITY
         )
         return self.outward(k, self.quantile_inside(k, inside), ends)
 
-    def cdf(self, p: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """`P(X <= value)` `[n]` under the mixture; at an atom, half of its mass."""
-        k = self.encode(values)
-        rows = np.arange(len(p))
-        below = np.cumsum(p, axis=1)[rows, k] - p[rows, k]
-        return below + p[rows, k] * self.share_inside(k, values)
-
     def to_json(self) -> dict[str, Any]:
-        """Plain numbers and lists, for `from_json`; exact."""
+        """Fields that JSON can hold, for `from_json`; floats are exact."""
         plain = {k: v.tolist() if isinstance(v, np.ndarray) else v
                  for k, v in vars(self).items()}  # fmt: skip
         return {"kind": "number", **plain}
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "NumberColumn":
-        """What `to_json` wrote."""
+        """The inverse of `to_json`."""
         arrays: dict[str, Any] = {
             name: np.asarray(value, np.float64) if isinstance(value, list) else value
             for name, value in fields.items()
