@@ -10,7 +10,6 @@ from ambient_jax import keys
 from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.tabular.columns.codec import Encoded
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.tail_shift import STILL, Ends
 from ambient_jax.tabular.fitting.network import out_of_fold
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.predictive import column_probabilities
@@ -81,7 +80,7 @@ class Calibration:
 
 
 def conformity_scores(
-    coder: NumberColumn, p: np.ndarray, values: np.ndarray, ends: Ends = STILL
+    coder: NumberColumn, p: np.ndarray, values: np.ndarray
 ) -> np.ndarray:
     """Level `[n]` in [0, 1] of the narrowest central interval that covers each value.
 
@@ -91,13 +90,12 @@ def conformity_scores(
     Args:
       p: `[n, K]` predicted probabilities of the column's tokens.
       values: `[n]` the true values.
-      ends: `[n, 2]` of the outermost tokens, see `Reach`.
     """
     k = coder.encode(values)
     rows = np.arange(len(p))
     above = np.cumsum(p, axis=1)[rows, k]
     below = above - p[rows, k]
-    inside = coder.cdf_inside(k, coder.inward(k, values, ends))
+    inside = coder.cdf_inside(k, values)
     atom = coder.atom[k]
     upper = np.where(atom, above, below + p[rows, k] * inside)
     lower = np.where(atom, below, below + p[rows, k] * inside)
@@ -144,16 +142,14 @@ def _add_scores(
 ) -> None:
     """Appends the conformity scores of hidden numbers, to the list of each column."""
     for rows, p in model.probabilities(shown, np.arange(len(shown.tokens))):
-        tails = model.tails(shown, rows)
         for i, column in enumerate(model.codec.columns):
             if not isinstance(column.coder, NumberColumn):
                 continue
             truth = shown.values[rows, i]
             hidden = np.isfinite(truth)
             hidden &= shown.tokens[rows, i] == model.codec.num_values
-            least, ends = tails.least[hidden, i], tails.ends[hidden, i]
-            own = column_probabilities(p[hidden, i], column, least)
-            scores[i].append(conformity_scores(column.coder, own, truth[hidden], ends))
+            own = column_probabilities(p[hidden, i], column)
+            scores[i].append(conformity_scores(column.coder, own, truth[hidden]))
 
 
 def _thin(scores: np.ndarray) -> np.ndarray:

@@ -12,11 +12,8 @@ from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.tail_shift import STILL, Ends
-from ambient_jax.tabular.frames.kinds import holes_of, limits_of
+from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import Field
-from ambient_jax.tabular.linear.tail_extrapolation import Tails
 from ambient_jax.tabular.model import TableModel
 
 GENERATION_DRAW = 2**31 - 1
@@ -62,49 +59,32 @@ class Completion:
         dtype = self.frame.dtypes.iloc[column.position]
         return column.kind != "number" or not pd.api.types.is_float_dtype(dtype)
 
-    def tails(self, model: TableModel, rows: np.ndarray) -> Tails:
-        """Of the outermost tokens of rows, as far as the dtypes hold them."""
-        tails = model.tails(self._encoded, rows)
-        if model.reach is None:
-            return tails
-        for i, column in enumerate(self.codec.columns):
-            if isinstance(column.coder, NumberColumn) and tails.ends.moves[:, i].any():
-                dtype = self.frame.dtypes.iloc[column.position]
-                least, most = limits_of(dtype, column.kind, column.unit)
-                ends = column.coder.low[0], column.coder.high[-1]
-                left = np.array([ends[0] - least, most - ends[1]])
-                left += self.shift(i) * np.array([1.0, -1.0])
-                tails.ends.keep(i, left, column.coder.gaps)
-        return tails
-
-    def predictions(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, Ends]]:
+    def predictions(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Yields the predicted probabilities of all missing cells, in parts.
 
         A part holds missing cells of one column, in some of the rows, so that memory
         does not grow with the table.
 
         Yields:
-          `(index, rows [n], p [n, K], ends [n, 2])`: the column, the positions of its
-          rows, the probabilities of its tokens, and the ends of the outermost ones.
+          `(index, rows [n], p [n, K])`: the column, the positions of its rows, and the
+          probabilities of its tokens.
         """
         if self.model is None:
             return
         for rows, p in self.model.probabilities(self._encoded, self.rows):
-            tails = self.tails(self.model, rows)
             for index, column in enumerate(self.codec.columns):
                 hole = self.holes[rows, column.position]
                 if hole.any():
-                    least = tails.least[hole, index]
-                    own = predictive.column_probabilities(p[hole, index], column, least)
-                    yield index, rows[hole], own, tails.ends[hole, index]
+                    own = predictive.column_probabilities(p[hole, index], column)
+                    yield index, rows[hole], own
 
     def point_estimates(self, statistic: predictive.Statistic) -> pd.DataFrame:
         """The frame with the `statistic` of its distribution in each missing cell."""
         parts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for index, rows, p, ends in self.predictions():
+        for index, rows, p in self.predictions():
             values = predictive.point_estimates(
                 self.codec.columns[index], p, statistic, self.shift(index),
-                self.rounds_means(index), ends,
+                self.rounds_means(index),
             )  # fmt: skip
             parts.setdefault(index, []).append((rows, values))
         return self._filled({
@@ -118,10 +98,10 @@ class Completion:
     ) -> pd.DataFrame:
         """One line per missing cell; see `AmbientImputer.predict_distribution`."""
         columns, parts = self.codec.columns, []
-        for index, rows, p, ends in self.predictions():
+        for index, rows, p in self.predictions():
             levels = {q: calibration.quantile_level(index, q) for q in quantiles}
             part = predictive.distributions(
-                columns[index], p, levels, self.shift(index), ends
+                columns[index], p, levels, self.shift(index)
             )
             part.insert(0, "row", self.frame.index[rows])
             part.insert(1, "column", [columns[index].name] * len(rows))
@@ -148,37 +128,14 @@ class Completion:
         )
         rng = keys.host_rng(seed, keys.Purpose.IMPUTE, draw_index)
         uniforms = rng.random(tokens.shape)
-        tails = self.tails(self.model, rows)
-        self._lift(self.model, rows, tokens, tails.least, rng)
         cells = {}
         for index, column in enumerate(self.codec.columns):
             hole = self.holes[rows, column.position]
             values = predictive.values_of_tokens(
                 column, tokens[hole, index], uniforms[hole, index], self.shift(index),
-                tails.ends[hole, index],
             )  # fmt: skip
             cells[index] = (rows[hole], values)
         return self._filled(cells)
-
-    def _lift(self, model, rows, tokens, least, rng):
-        """Makes so many drawn tokens `[n, L]` outermost as `least [n, L, 2]` wants.
-
-        One hole is lifted apart from the others of its row, which stay as drawn.
-        """
-        some = np.flatnonzero(least.any(axis=(1, 2)))
-        uniforms = rng.random((len(some), *least.shape[1:]))
-        done = 0
-        for _, p in model.probabilities(self._encoded, rows[some]):
-            part = slice(done, done + len(p))
-            at, done = some[part], part.stop
-            for i, end in np.argwhere(least[at].any(axis=0)):
-                column = self.codec.columns[i]
-                own = predictive.column_probabilities(p[:, i], column, np.zeros((1, 2)))
-                k = column.coder.size - 1 if end else 0
-                share = predictive.lacking(own[:, k], least[at, i, end])
-                lifted = self.holes[rows[at], column.position]
-                lifted &= uniforms[part, i, end] < share
-                tokens[at[lifted], i] = k
 
     def _filled(self, cells: dict[int, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
         """A copy of the frame with `{index: (rows [n], values [n])}` in its cells."""
@@ -208,7 +165,7 @@ def generate_rows(
         uniforms = keys.host_rng(seed, keys.Purpose.SAMPLE).random(drawn.shape)
         for i, column in enumerate(codec.columns):
             values[column.position] = predictive.values_of_tokens(
-                column, drawn[:, i], uniforms[:, i], 0.0, STILL
+                column, drawn[:, i], uniforms[:, i], 0.0
             )
     columns = {column.position: column for column in codec.columns}
     series = [

@@ -19,22 +19,16 @@ from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
+from ambient_jax.tabular.interface import outputs
 from ambient_jax.tabular.interface.inputs import (
     as_frame,
     position_of,
     warn_about_empty_columns,
 )
-from ambient_jax.tabular.interface.outputs import (
-    add_indicators,
-    output_names,
-    output_positions,
-    to_input_type,
-)
 from ambient_jax.tabular.interface.parameters import (
     check_parameters,
     shifts_by_position,
 )
-from ambient_jax.tabular.linear.tail_fit import fit_reach
 from ambient_jax.tabular.model import TableModel
 
 
@@ -65,8 +59,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
       max_epochs, max_time: limits of training, in passes over the rows and seconds;
         None: by the size of the table, and none.
       recipe: network and training in detail; None: the defaults of `Recipe`.
-      checkpoint_dir: folder where an unfinished `fit` is kept after every round; the
-        same fit goes on there after a kill (give a `random_state`). None: it is not.
+      checkpoint_dir: folder of checkpoints, from which the same `fit` continues after
+        it was killed (give a `random_state`). None: there are none.
       random_state: seed; None draws one.
       verbose: 1 shows a progress bar.
 
@@ -120,11 +114,10 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """
         check_parameters(self)
         frame, _ = as_frame(self, X, reset=True)
-        told = [position_of(c, frame, "categorical_features")
-                for c in self.categorical_features]  # fmt: skip
+        codes = self.categorical_features
         codec = TableCodec.fit(
             frame, max_bins=self.max_bins, max_categories=self.max_categories,
-            categorical=told,
+            categorical=[position_of(c, frame, "categorical_features") for c in codes],
         )  # fmt: skip
         warn_about_empty_columns(frame, codec, self.keep_empty_features)
         shifts_by_position(self.delta, frame, codec)  # refused before training
@@ -150,9 +143,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             verbose=self.verbose, checkpoint_dir=folder,
         )  # fmt: skip
         self.model_ = TableModel(
-            codec=codec, denoiser=fitted.denoiser, params=fitted.params,
-            reach=fit_reach(codec, encoded, excluded_rows.sum(axis=1) == 0),
-        )  # fmt: skip
+            codec=codec, denoiser=fitted.denoiser, params=fitted.params
+        )
         self.calibration_ = calibrate(self.model_, encoded, excluded_rows, self.seed_)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
@@ -234,7 +226,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         names = np.asarray(_check_feature_names_in(self, input_features), object)
         own = [field.name for field in self.schema_]
         flags = self.holes_in_fit_ if self.add_indicator else np.zeros(0, int)
-        return output_names(names, own, self._kept(), flags)
+        return outputs.output_names(names, own, self._output_columns(), flags)
 
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")
@@ -246,13 +238,15 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     def _finish(self, done: Completion, out: pd.DataFrame, given: Any) -> Any:
         """Drops and adds the columns that the parameters say; in the type that came."""
-        out = out.iloc[:, self._kept()]
+        out = out.iloc[:, self._output_columns()]
         if self.add_indicator:
-            out = add_indicators(out, done.frame, done.holes, self.holes_in_fit_)
-        return to_input_type(out, given)
+            out = outputs.add_indicators(
+                out, done.frame, done.holes, self.holes_in_fit_
+            )
+        return outputs.to_input_type(out, given)
 
-    def _kept(self) -> np.ndarray:
-        return output_positions(
+    def _output_columns(self) -> np.ndarray:
+        return outputs.output_positions(
             self.n_features_in_, self.codec_.empty, self.keep_empty_features
         )
 

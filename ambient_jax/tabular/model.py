@@ -13,8 +13,6 @@ from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.tail_shift import Ends
-from ambient_jax.tabular.linear.tail_extrapolation import Reach, Tails
 from ambient_jax.types import Denoiser, Params
 
 MAX_CHUNK_ROWS = 4096
@@ -42,7 +40,6 @@ class TableModel:
       max_reveals: maximum number of steps of a joint draw. A table with no more columns
         than that is drawn one cell at a time.
       batch_size: rows per call of the network.
-      reach: how the outermost tokens of numbers move; None: they do not.
     """
 
     codec: TableCodec
@@ -50,7 +47,6 @@ class TableModel:
     params: Params
     max_reveals: int = 64
     batch_size: int = 512
-    reach: Reach | None = None
 
     @cached_property
     def _params(self) -> Params:
@@ -92,14 +88,6 @@ class TableModel:
             )  # fmt: skip
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             yield chosen, p / p.sum(axis=-1, keepdims=True)
-
-    def tails(self, encoded: Encoded, rows: np.ndarray) -> Tails:
-        """What becomes of the outermost tokens in the chosen rows, see `Reach`."""
-        if self.reach is None:
-            shape = (len(rows), self.codec.length, 2)
-            none, one = (np.broadcast_to(value, shape) for value in (0.0, 1.0))
-            return Tails(ends=Ends(moves=none, stretch=one), least=none)
-        return self.reach.tails(self.codec, encoded.tokens[rows], encoded.values[rows])
 
     def draw(
         self, tokens: np.ndarray, context: np.ndarray, seed: int, draw_index: int

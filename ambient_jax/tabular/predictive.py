@@ -8,7 +8,6 @@ import pandas as pd
 
 from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.tail_shift import Ends
 from ambient_jax.tabular.frames.kinds import from_numbers
 
 Statistic = Literal["auto", "mean", "median", "mode"]
@@ -17,33 +16,20 @@ STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 """The values that the parameter `statistic` of `AmbientImputer` may have."""
 
 
-def column_probabilities(
-    p: np.ndarray, column: Column, least: np.ndarray
-) -> np.ndarray:
+def column_probabilities(p: np.ndarray, column: Column) -> np.ndarray:
     """`[n, K]` float64 probabilities of the column's K tokens; rows sum to 1.
 
     Args:
       p: `[n, V]` probabilities of all tokens that a column of the table may have.
-      least: `[n, 2]` that the lowest and the highest token have at least; the others
-        share the rest.
+      column: with K <= V tokens.
     """
     own = p[:, : column.coder.size].astype(np.float64)
-    own /= own.sum(axis=1, keepdims=True)
-    for end, k in ((0, 0), (1, -1)):
-        added = lacking(own[:, k], least[:, end])
-        own *= 1 - added[:, None]
-        own[:, k] += added
-    return own
-
-
-def lacking(p: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Share `[n]` of all draws that must become a token with `p` to have `least`."""
-    return np.maximum(least - p, 0.0) / np.maximum(1.0 - p, 1e-300)
+    return own / own.sum(axis=1, keepdims=True)
 
 
 def point_estimates(
     column: Column, p: np.ndarray, statistic: Statistic, shift: float,
-    rounded: bool, ends: Ends,
+    rounded: bool,
 ) -> np.ndarray:  # fmt: skip
     """One value `[n]` per missing cell, of the type that the column holds.
 
@@ -55,69 +41,67 @@ def point_estimates(
         the mode of a category.
       shift: is added to numbers (to dates in the column's unit).
       rounded: whether `mean` is rounded to the column's decimals too.
-      ends: `[n, 2]` of the outermost tokens, see `Reach`.
     """
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(p.argmax(axis=1))
     if statistic in ("auto", "mean"):
-        values, _ = coder.moments(p, ends)
+        values, _ = coder.moments(p)
         if statistic == "auto" or rounded:
-            values = coder.round(values, ends)
+            values = coder.round(values)
     elif statistic == "median":
-        values = coder.round(coder.quantile(p, np.full(len(p), 0.5), ends), ends)
+        values = coder.round(coder.quantile(p, np.full(len(p), 0.5)))
     else:
         k = p.argmax(axis=1)
         values = np.where(coder.atom[k], coder.low[k], coder.mean[k])
-        values = coder.round(coder.outward(k, values, ends), ends)
+        values = coder.round(values)
     return from_numbers(values + shift, column.kind, column.unit)
 
 
 def values_of_tokens(
-    column: Column, tokens: np.ndarray, uniforms: np.ndarray, shift: float, ends: Ends
+    column: Column, tokens: np.ndarray, uniforms: np.ndarray, shift: float
 ) -> np.ndarray:
     """Values `[n]` of drawn tokens, of the type that the column holds.
 
     Args:
       tokens: `[n]` without MASK.
       uniforms: `[n]` in [0, 1); a number is drawn inside its bin by them.
-      shift, ends: see `point_estimates`.
+      shift: see `point_estimates`.
     """
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(tokens.astype(np.int64))
-    values = coder.decode(tokens.astype(np.int64), uniforms, ends) + shift
+    values = coder.decode(tokens.astype(np.int64), uniforms) + shift
     return from_numbers(values, column.kind, column.unit)
 
 
 def distributions(
-    column: Column, p: np.ndarray, levels: Mapping[float, float], shift: float,
-    ends: Ends,
-) -> pd.DataFrame:  # fmt: skip
+    column: Column, p: np.ndarray, levels: Mapping[float, float], shift: float
+) -> pd.DataFrame:
     """The predictive distributions of n missing cells of a column, one per line.
 
     Args:
       p: `[n, K]` token probabilities.
       levels: for each quantile q the level at which the model's own is read, see
         `Calibration.quantile_level`.
-      shift, ends: see `point_estimates`.
+      shift: see `point_estimates`.
 
     Returns:
       A frame with the columns `mode`, `mean`, `sd`, `q0.05` ... and `probabilities`;
       the last is None for numbers, the three before it are NaN for categories.
     """
     coder = column.coder
-    mode = point_estimates(column, p, "mode", shift, True, ends)
+    mode = point_estimates(column, p, "mode", shift, True)
     table: dict[str, Any] = {"mode": list(mode)}
     if isinstance(coder, NumberColumn):
 
         def to_cells(numbers):
             return from_numbers(numbers + shift, column.kind, column.unit)
 
-        mean, sd = coder.moments(p, ends)
+        mean, sd = coder.moments(p)
         table |= {"mean": to_cells(mean), "sd": sd}
         for q, level in levels.items():
-            quantile = coder.quantile(p, np.full(len(p), level), ends)
+            quantile = coder.quantile(p, np.full(len(p), level))
             table[f"q{q:g}"] = to_cells(quantile)
         table["probabilities"] = [None] * len(p)
     else:

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,22 @@ from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames import json_cells
 from ambient_jax.tabular.frames.kinds import zone_of
 from ambient_jax.tabular.frames.schema import Field
-from ambient_jax.tabular.linear.tail_extrapolation import Reach
 from ambient_jax.tabular.model import TableModel
 
 VERSION = 6
-"""2 had no `members`; 3 no `reach`, and they shared their `factors`; 4 no `objects`,
-only text, numbers and bools among categories and names, and dates of a time zone were
-counted in UTC; 5 had other names of the `factors`."""
+"""Version of the format that `save` writes. `load` also reads older ones, in which
+
+- up to 2, a model is a single network, and its settings have no `members`;
+- up to 3, the members of an ensemble share one set of `factors`;
+- up to 4, columns have no `objects`, and categories and names are text, numbers or
+  booleans; dates with a time zone are counted in UTC, and such a model is refused;
+- in 4 and 5, arrays named `reach/...` may hold a tail extrapolation, which this version
+  does not have; they are ignored, with a warning;
+- up to 5, the arrays of `factors` have other names.
+"""
+
+EXTRAPOLATION_PREFIX = "reach/"
+"""Prefix of the arrays of a tail extrapolation, see `VERSION`."""
 
 FACTORS_BEFORE_6 = {
     "weight": "number_evidence", "gram": "precision", "pull": "category_evidence",
@@ -66,8 +76,6 @@ def save(imputer: Any, folder: Path) -> None:
     if model is not None:
         flat = flatten(model.params, "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
-        if model.reach is not None:
-            arrays |= {f"reach/{k}": v for k, v in vars(model.reach).items()}
     if factors is not None:
         arrays |= {f"factors/{k}": v for k, v in vars(factors).items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
@@ -96,7 +104,7 @@ def load(cls: type, folder: Path) -> Any:
             raise ValueError("model.npz is not the one that model.json was saved with")
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return _restore(cls, fields, arrays)
+        imputer = _restore(cls, fields, arrays)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{folder} holds no saved AmbientImputer ({Path(error.filename).name} is "
@@ -108,6 +116,14 @@ def load(cls: type, folder: Path) -> Any:
         raise ValueError(
             f"{folder} holds a damaged or foreign model ({error})"
         ) from error
+    if _under(EXTRAPOLATION_PREFIX, arrays):
+        warnings.warn(
+            f"{folder} holds a tail extrapolation, which is no longer applied: "
+            "numbers are imputed within the observed range, and the intervals are "
+            "still those that were calibrated with it. Fit the model again",
+            UserWarning, stacklevel=3,
+        )  # fmt: skip
+    return imputer
 
 
 def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
@@ -146,11 +162,8 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
         if count > 1 and fields["version"] < 4:
             factors = {name: np.stack([v] * count) for name, v in factors.items()}
         network = network_of(codec, Factors(**factors) if factors else None, **settings)
-        reach = _under("reach/", arrays)
-        imputer.model_ = TableModel(
-            codec=codec, denoiser=network, params=nest(_under("params/", arrays), "/"),
-            reach=Reach(**reach) if reach else None,
-        )  # fmt: skip
+        params = nest(_under("params/", arrays), "/")
+        imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
     return imputer
 
 

@@ -1,5 +1,6 @@
 """Forward kernel and reverse step: marginals, nesting, Bayes, exact draws."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,9 +28,10 @@ def share(condition):
 @pytest.mark.parametrize("schedule", ALL)
 def test_schedule_ends_and_derivative(schedule):
     t = jnp.linspace(0.01, 0.99, 50)
-    np.testing.assert_allclose(schedule.alpha(jnp.array([0.0, 1.0])), [1, 0], atol=1e-6)
+    ends = schedule.alpha(jnp.array([0.0, 1.0]))
+    chex.assert_trees_all_close(ends, jnp.array([1.0, 0.0]), atol=1e-6)
     slope = jax.vmap(jax.grad(lambda s: schedule.alpha(s)))(t)
-    np.testing.assert_allclose(schedule.alpha_prime(t), slope, rtol=1e-4)
+    chex.assert_trees_all_close(schedule.alpha_prime(t), slope, rtol=1e-4)
     assert (np.diff(schedule.alpha(t)) < 0).all()
     assert (elbo_weight(schedule, t) > 0).all()
 
@@ -42,29 +44,42 @@ def test_natural_missingness_multiplies_with_the_forward_process():
     assert abs(share(z != 2) - (1 - m) * (1 - t)) < 0.005
 
 
-@pytest.mark.parametrize("schedule", ALL)
-def test_two_steps_are_one(schedule):
-    """q(z_t | x) = sum q(z_t | z_s) q(z_s | x), and the masks are nested."""
-    s, t = 0.3, 0.7
+def path(schedule, s=0.3, t=0.7):
+    """`z_s` and `z_t ~ q(z_t | z_s)`: the kernel with visibility alpha_t / alpha_s."""
     alpha_s, alpha_t = schedule.alpha(column(s)), schedule.alpha(column(t))
     x = jnp.ones((N, 1), jnp.int32)
     z_s = absorbing.forward(uniforms(0), x, alpha_s, 2)
-    z_t = absorbing.forward_step(uniforms(1), z_s, alpha_s, alpha_t, 2)
-    assert abs(share(z_t != 2) - float(alpha_t[0, 0])) < 0.005
+    return z_s, absorbing.forward(uniforms(1), z_s, alpha_t / alpha_s, 2)
+
+
+@pytest.mark.parametrize("schedule", ALL)
+def test_two_steps_are_one(schedule):
+    """q(z_t | x) = sum q(z_t | z_s) q(z_s | x), and the masks are nested."""
+    z_s, z_t = path(schedule)
+    assert abs(share(z_t != 2) - float(schedule.alpha(jnp.array(0.7)))) < 0.005
     assert not np.any((z_s == 2) & (z_t != 2))
 
 
 @pytest.mark.parametrize("schedule", ALL)
 def test_reverse_step_is_bayes(schedule):
     """P(visible at s | masked at t), from the forward process alone."""
-    s, t = 0.3, 0.7
-    alpha_s, alpha_t = schedule.alpha(column(s)), schedule.alpha(column(t))
-    x = jnp.ones((N, 1), jnp.int32)
-    z_s = absorbing.forward(uniforms(0), x, alpha_s, 2)
-    z_t = absorbing.forward_step(uniforms(1), z_s, alpha_s, alpha_t, 2)
+    z_s, z_t = path(schedule)
     seen = np.asarray(z_s)[np.asarray(z_t) == 2] != 2
-    expected = float(absorbing.reveal_probability(alpha_s[0, 0], alpha_t[0, 0]))
+    alpha_s, alpha_t = schedule.alpha(jnp.array([0.3, 0.7]))
+    expected = float(absorbing.reveal_probability(alpha_s, alpha_t))
     assert abs(seen.mean() - expected) < 0.006
+
+
+@pytest.mark.parametrize("schedule", ALL)
+def test_a_reverse_step_undoes_a_forward_step(schedule):
+    """q(z_s | x) = sum q(z_s | z_t, x) q(z_t | x); what is visible stays so."""
+    alpha_s, alpha_t = schedule.alpha(column(0.3)), schedule.alpha(column(0.7))
+    x = jnp.ones((N, 1), jnp.int32)
+    z_t = absorbing.forward(uniforms(0), x, alpha_t, 2)
+    chance = absorbing.reveal_probability(alpha_s, alpha_t)
+    z_s = absorbing.reverse_step(uniforms(1), z_t, x, chance, 2)
+    assert abs(share(z_s != 2) - float(alpha_s[0, 0])) < 0.005
+    assert not np.any((z_t != 2) & (z_s == 2))
 
 
 def test_reverse_step_never_changes_a_visible_token():

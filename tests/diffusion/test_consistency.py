@@ -1,5 +1,6 @@
 """Consistency loss: zero for the true model, positive for others, and who learns."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,9 @@ from ambient_jax.diffusion.masked.consistency import (
     martingale_products,
     teacher_logp,
 )
+from ambient_jax.diffusion.masked.martingale_defect import martingale_defect
 from ambient_jax.diffusion.masked.schedules import Linear
+from ambient_jax.keys import row_keys
 from ambient_jax.types import bind
 from tests.toys import Table, joint, rows_of
 
@@ -68,9 +71,26 @@ def test_martingale_products_are_unbiased():
     np.testing.assert_allclose(total, expected, rtol=1e-5)
 
 
+def test_the_defect_is_zero_for_the_true_model_only(toy):
+    network, params = toy
+    x = jnp.asarray(rows_of(joint(4), N, np.random.default_rng(0)), jnp.int32)
+    keys = row_keys(jax.random.key(0), jnp.arange(N))
+
+    @jax.jit
+    def defect(params):
+        return martingale_defect(bind(network, params), x, keys)
+
+    true, wrong = defect(params), defect(noisy(params))
+    chex.assert_shape([true, wrong], (N,))
+    error = float(true.std()) / N**0.5
+    # Tokens that are revealed at once are drawn as independent: not quite zero.
+    assert abs(true.mean()) < max(5 * error, 0.05 * float(wrong.mean()))
+    assert wrong.mean() > 5e-3
+
+
 def test_kl_is_zero_on_equal_and_positive_on_different_predictions():
     logp = jax.nn.log_softmax(jnp.array([[[0.3, -0.2], [5.0, -90.0]]]))
-    np.testing.assert_allclose(kl_divergence(logp, logp), 0, atol=1e-7)
+    chex.assert_trees_all_close(kl_divergence(logp, logp), jnp.zeros((1, 2)), atol=1e-7)
     assert (kl_divergence(logp, logp[:, ::-1]) > 0.1).all()
 
 
@@ -78,13 +98,14 @@ def test_kl_is_zero_on_equal_and_positive_on_different_predictions():
 def test_targets_are_distributions_with_finite_gradients(target):
     logits = jnp.array([[[30.0, -30.0], [0.1, 0.0]]])
     logp = teacher_logp(logits, target, jax.random.key(0))
-    np.testing.assert_allclose(jnp.exp(logp).sum(axis=-1), 1, rtol=1e-6)
+    chex.assert_equal_shape([logp, logits])
+    chex.assert_trees_all_close(jnp.exp(logp).sum(axis=-1), jnp.ones((1, 2)), rtol=1e-6)
     z = jnp.full((1, 2), 2)
     settings = Consistency(target=target)
     grad = jax.grad(
         lambda b: kl_consistency(logits, b, z == 2, settings, jax.random.key(0))
     )(logits + 1.0)
-    assert np.isfinite(grad).all()
+    chex.assert_tree_all_finite(grad)
 
 
 def test_revealed_tokens_carry_no_loss(toy):

@@ -1,5 +1,6 @@
 """The sampler on joints that can be enumerated, with a test that rejects wrong ones."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,7 +96,41 @@ def test_a_row_does_not_depend_on_its_batch(toy):
     whole = sampling.draw(bind(network, params), z, keys(3, 64), EXACT)
     some = keys(3, 64)[16:32]
     part = sampling.draw(bind(network, params), z[16:32], some, EXACT)
-    assert np.array_equal(whole[16:32], part)
+    chex.assert_trees_all_equal(whole[16:32], part)
+
+
+def test_the_sampler_compiles_once_for_batches_of_one_shape(toy):
+    network, params = toy
+
+    def run(z, k):
+        return sampling.draw(bind(network, params), z, k, EXACT)
+
+    chex.clear_trace_counter()
+    run = jax.jit(chex.assert_max_traces(run, n=1))
+    for seed, visible in enumerate((2, 0)):
+        run(jnp.full((8, 4), visible), keys(seed, 8))
+    with pytest.raises(AssertionError, match="traced"):
+        run(jnp.full((4, 4), 2), keys(0, 4))
+
+
+def test_the_sampler_is_a_loop(toy):
+    """Nine reveals and sweeps take no more traces of the network than two."""
+    network, params = toy
+    counts = []
+    for number in (2, 9):
+        sampler = Sampler(num_reveals=number, corrector_sweeps=number)
+        shapes = []
+
+        def denoise(z, shapes=shapes):
+            shapes.append(z.shape)
+            return network.apply(params, z)
+
+        def run(z, k, denoise=denoise, sampler=sampler):
+            return sampling.draw(denoise, z, k, sampler)
+
+        jax.make_jaxpr(run)(jnp.full((8, 4), 2), keys(0, 8))
+        counts.append(len(shapes))
+    assert counts[0] == counts[1] > 0
 
 
 def test_rows_are_independent(toy):

@@ -1,5 +1,7 @@
 """TableCodec: what goes in comes back; densities integrate to one; draws look alike."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,6 @@ from ambient_jax.tabular.calibration import conformity_scores
 from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.tail_shift import STILL
 from ambient_jax.tabular.frames.kinds import from_numbers
 
 
@@ -49,7 +50,7 @@ def test_observed_cells_come_back_exactly():
 
 def decoded(column, tokens, u=0.5):
     uniforms = np.full(len(tokens), u)
-    return predictive.values_of_tokens(column, tokens, uniforms, 0.0, STILL)
+    return predictive.values_of_tokens(column, tokens, uniforms, 0.0)
 
 
 @pytest.mark.parametrize("u", [0.0, 0.3, 0.999])
@@ -191,6 +192,39 @@ def test_moments_are_those_of_the_observed_values():
     mean, sd = column.moments(column.share[None])
     assert mean[0] == pytest.approx(values.mean(), rel=1e-12)
     assert sd[0] == pytest.approx(values.std(), rel=1e-6)
+
+
+def test_moments_and_median_are_those_of_the_draws():
+    column = NumberColumn.fit(np.random.default_rng(0).normal(size=600), 64)
+    inside = [column.quantile_inside(np.full(999, k), np.linspace(0, 1, 1001)[1:-1])
+              for k in range(column.size)]  # fmt: skip
+    mean, sd = np.mean(inside, axis=1), np.std(inside, axis=1)
+    column = dataclasses.replace(column, mean=mean, sd=sd)  # not those of a few values
+    rng = np.random.default_rng(0)
+    p = np.zeros((1, column.size))
+    p[0, [0, 5, -1]] = 0.3, 0.1, 0.6
+    k = rng.choice(column.size, 50_000, p=p[0])
+    draws = column.decode(k, rng.random(len(k)))
+    mean, sd = column.moments(p)
+    assert draws.mean() == pytest.approx(mean[0], abs=0.03)
+    assert draws.std() == pytest.approx(sd[0], rel=0.03)
+    median = column.quantile(p, np.full(1, 0.5))
+    assert np.median(draws) == pytest.approx(median[0], abs=0.05)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_quantiles_are_ordered_and_no_rounding_crosses_zero(seed, sign):
+    rng = np.random.default_rng(seed)
+    column = NumberColumn.fit(sign * rng.lognormal(size=400), 64)
+    p = rng.dirichlet(np.ones(column.size), 50)
+    levels = np.linspace(0, 1, 200)
+    quantiles = np.stack([column.quantile(p, np.full(50, u)) for u in levels])
+    assert (np.diff(quantiles, axis=0) >= -1e-9).all()
+    assert (sign * quantiles >= 0).all()
+    k = np.repeat(np.arange(column.size), 2)
+    u = np.tile([0.0, 1.0], column.size)
+    assert (sign * column.decode(k, u) >= 0).all()
 
 
 def test_values_outside_the_range_have_a_finite_score_and_a_token():

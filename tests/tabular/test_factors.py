@@ -124,6 +124,25 @@ def rename_as_in_version_5(folder):
     (folder / "model.json").write_text(json.dumps(fields))
 
 
+def test_odd_columns_do_no_harm():
+    rng = np.random.default_rng(0)
+    odd = line(400).assign(
+        same=1.0, rare=np.where(rng.random(400) < 0.01, 3.5, np.nan),
+        name=rng.choice(list("abcdefghijklmnopqrstuvwxyz"), 400),
+        huge=rng.normal(size=400) * 1e140,
+    )  # fmt: skip
+    codec, factors = fitted(odd)
+    p = probabilities(factors, codec, odd)
+    assert np.isfinite(p).all()
+    np.testing.assert_allclose(p.sum(axis=-1), 1.0, atol=1e-4)
+    new = line(400, seed=1)
+    y = odd.assign(x=new["x"], y=np.nan, kind=new["kind"])
+    mean, _ = codec.columns[1].coder.moments(
+        probabilities(factors, codec, y)[:, 1].astype(float)
+    )
+    assert np.sqrt(np.mean((mean - new["y"]) ** 2)) < 0.4
+
+
 def test_a_small_table_starts_from_factors_and_a_large_one_does_not(tmp_path):
     frame = line().mask(np.random.default_rng(1).random((150, 3)) < 0.3)
     errors = {}

@@ -109,6 +109,25 @@ def test_draws_differ_and_hold_possible_values(frame, fitted):
     pd.testing.assert_frame_equal(again, draws[0])
 
 
+def test_no_imputed_number_leaves_the_observed_range():
+    """y is about 2 x, and missing wherever it is large."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=300)
+    y = 2 * x + rng.normal(0, 0.1, 300)
+    frame = pd.DataFrame({"x": x, "y": np.where(y > np.quantile(y, 0.8), np.nan, y)})
+    imputer = quick().fit(frame)
+    coder = imputer.codec_.columns[1].coder
+    for full in (imputer.transform(frame), *imputer.sample_imputations(frame, 2)):
+        assert full["y"].between(coder.low[0], coder.high[-1]).all()
+    whole = (frame * 30 + 100).round().clip(0, 255).astype("UInt8")
+    imputer = quick().fit(whole)
+    for full in (imputer.transform(whole), *imputer.sample_imputations(whole, 2)):
+        assert_completed(full, whole)
+        assert full["y"].max() <= whole["y"].max()
+    floats = imputer.sample_imputations(whole.astype("Float64"), 1)[0]["y"]
+    assert (floats == floats.round()).all()
+
+
 @pytest.mark.parametrize("statistic", ["mean", "median", "mode"])
 def test_every_statistic_completes(frame, fitted, statistic):
     other = clone(fitted).set_params(statistic=statistic)
@@ -220,15 +239,38 @@ def test_a_model_that_counted_local_dates_in_utc_is_not_loaded(fitted, tmp_path)
         AmbientImputer.load(tmp_path)
 
 
+def rewrite(folder, arrays, **changed):
+    """Replaces the arrays of a saved model, and fields of its `model.json`."""
+    write_npz(folder / "model.npz", arrays)
+    fields = json.loads((folder / "model.json").read_text())
+    data = (folder / "model.npz").read_bytes()
+    fields |= {"npz_sha256": hashlib.sha256(data).hexdigest(), **changed}
+    (folder / "model.json").write_text(json.dumps(fields))
+
+
+def arrays_of(folder):
+    with np.load(folder / "model.npz") as archive:
+        return dict(archive.items())
+
+
+def test_a_model_with_a_tail_extrapolation_loads_without_it(frame, fitted, tmp_path):
+    fitted.save(tmp_path)
+    length = len(fitted.codec_.columns)
+    extrapolation = {"reach/trust": np.ones((length, 2)), "reach/noise": np.ones(9)}
+    rewrite(tmp_path, arrays_of(tmp_path) | extrapolation, version=5)
+    with pytest.warns(UserWarning, match="tail extrapolation, which is no longer"):
+        back = AmbientImputer.load(tmp_path)
+    pd.testing.assert_frame_equal(back.transform(frame), fitted.transform(frame))
+    back.save(tmp_path / "again")
+    assert not any(name.startswith("reach/") for name in arrays_of(tmp_path / "again"))
+    AmbientImputer.load(tmp_path / "again")  # a warning would be an error here
+
+
 def test_load_reports_an_absent_array_as_damage(fitted, tmp_path):
     fitted.save(tmp_path)
-    with np.load(tmp_path / "model.npz") as archive:
-        kept = {k: v for k, v in archive.items() if k != "calibration/pooled"}
-    write_npz(tmp_path / "model.npz", kept)
-    fields = json.loads((tmp_path / "model.json").read_text())
-    data = (tmp_path / "model.npz").read_bytes()
-    fields["npz_sha256"] = hashlib.sha256(data).hexdigest()
-    (tmp_path / "model.json").write_text(json.dumps(fields))
+    arrays = arrays_of(tmp_path)
+    del arrays["calibration/pooled"]
+    rewrite(tmp_path, arrays)
     with pytest.raises(ValueError, match="damaged or foreign"):
         AmbientImputer.load(tmp_path)
 

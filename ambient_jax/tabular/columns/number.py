@@ -13,7 +13,6 @@ from ambient_jax.tabular.columns.binning import (
     knots_inside,
     normal_scores,
 )
-from ambient_jax.tabular.columns.tail_shift import STILL, Ends
 
 MIN_PROBABILITY = 1e-12
 """Probabilities are raised to this before something is divided by them."""
@@ -140,57 +139,21 @@ class NumberColumn:
         u = (i + np.clip((values - a) / width, 0.0, 1.0)) / PIECES
         return np.where(self.atom[k], 0.5, u)
 
-    @property
-    def _outermost(self) -> tuple[tuple[int, int, float], ...]:
-        """(token, index into `Ends`, sign of outwards) of both outermost tokens."""
-        return (0, 0, -1.0), (self.size - 1, 1, 1.0)
-
-    @property
-    def gaps(self) -> np.ndarray:
-        """`[2, 2]` from the means of the outermost tokens to inner and outer end."""
-        mean, low, high = (v[[0, -1]] for v in (self.mean, self.low, self.high))
-        below, above = mean - low, high - mean
-        return np.array([[above[0], below[0]], [below[1], above[1]]])
-
-    def outward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
-        """Where the values `[n]` of cells `k [n]` are told, `ends [n, 2]` moving."""
-        for token, end, side in self._outermost:
-            mean, stretch = self.mean[token], ends.stretch[:, end]
-            # Bit for bit where nothing stretches: `mean + (value - mean)` would not be.
-            told = values + side * ends.moves[:, end] + (values - mean) * (stretch - 1)
-            values = np.where(k == token, told, values)
-        # A rounding must not cross zero where no observed value does.
-        if self.low[0] >= 0:
-            values = np.maximum(values, 0.0)
-        return np.minimum(values, 0.0) if self.high[-1] <= 0 else values
-
-    def inward(self, k: np.ndarray, values: np.ndarray, ends: Ends) -> np.ndarray:
-        """The inverse of `outward`, whose last step comes first."""
-        for token, end, side in reversed(self._outermost):
-            mean, stretch = self.mean[token], ends.stretch[:, end]
-            own = values - side * ends.moves[:, end]
-            own = own - (own - mean) * (1 - 1 / stretch)
-            values = np.where(k == token, own, values)
-        return values
-
-    def decode(self, k: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
+    def decode(self, k: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Values `[n]` of tokens `k [n]`: rounded draws inside their bins.
 
         Args:
           u: `[n]` uniform draws in [0, 1).
-          ends: `[n, 2]` of the outermost tokens, see `Reach`.
         """
-        return self.round(self.outward(k, self.quantile_inside(k, u), ends), ends)
+        return self.round(self.quantile_inside(k, u))
 
-    def round(self, values: np.ndarray, ends: Ends = STILL) -> np.ndarray:
-        """Rounds values `[n]` to the column's decimals, inside its range and `ends`."""
+    def round(self, values: np.ndarray) -> np.ndarray:
+        """Rounds values `[n]` to the column's decimals, inside its range."""
         if self.decimals is None:
             return values
         # The range may end between two values that the decimals can write.
         steps = 10.0**self.decimals
-        first, last = np.zeros(1, int), np.full(1, self.size - 1)
-        low = self.outward(first, self.low[:1], ends) * steps
-        high = self.outward(last, self.high[-1:], ends) * steps
+        low, high = self.low[0] * steps, self.high[-1] * steps
         low = np.ceil(low - 1e-6 - 1e-12 * np.abs(low))
         high = np.floor(high + 1e-6 + 1e-12 * np.abs(high))
         bounds = np.round(np.array([low, high]) / steps, self.decimals)
@@ -215,23 +178,16 @@ class NumberColumn:
         unseen = -np.log(self.count + 2.0) - np.log(self.scale) - distance / self.scale
         return np.where(distance > 0, unseen, inside)
 
-    def moments(
-        self, p: np.ndarray, ends: Ends = STILL
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def moments(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
         unit = (self.mean - self.centre) / self.scale
         first = p @ unit
         spread = (self.sd / self.scale) ** 2
         second = p @ (unit**2 + spread)
-        for k, end, side in self._outermost:
-            step = side * ends.moves[:, end] / self.scale
-            wider = spread[k] * (ends.stretch[:, end] ** 2 - 1)
-            first = first + p[:, k] * step
-            second = second + p[:, k] * (step * (2 * unit[k] + step) + wider)
         sd = np.sqrt(np.maximum(second - first**2, 0.0))
         return self.centre + self.scale * first, self.scale * sd
 
-    def quantile(self, p: np.ndarray, u: np.ndarray, ends: Ends = STILL) -> np.ndarray:
+    def quantile(self, p: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Quantiles `[n]` at levels `u [n]` under token probabilities `p [n, K]`."""
         cdf = np.cumsum(p, axis=1)
         target = np.clip(u, 0.0, 1.0) * cdf[:, -1]
@@ -240,7 +196,7 @@ class NumberColumn:
         inside = (target - (cdf[rows, k] - p[rows, k])) / np.maximum(
             p[rows, k], MIN_PROBABILITY
         )
-        return self.outward(k, self.quantile_inside(k, inside), ends)
+        return self.quantile_inside(k, inside)
 
     def to_json(self) -> dict[str, Any]:
         """Fields that JSON can hold, for `from_json`; floats are exact."""

@@ -20,11 +20,6 @@ DATE_RANGE = (np.datetime64("0001-01-01", "us"), np.datetime64("9999-12-31", "us
 
 pandas allows more, but Python's `datetime` and dates as text end here."""
 
-ROUNDING_MARGIN = 0.999
-"""Share of the dtype's largest date or duration that an imputed one can reach.
-
-The values are float64; the margin absorbs the rounding of their conversion to int64."""
-
 
 def holes_of(frame: pd.DataFrame) -> np.ndarray:
     """Returns `[N, columns]` bool, true where a cell is NaN, None, NaT or pd.NA."""
@@ -182,27 +177,6 @@ def from_numbers(values: np.ndarray, kind: Kind, unit: str) -> np.ndarray:
 def in_date_range(dates: np.ndarray) -> bool:
     """Whether all dates `[n]` lie within `DATE_RANGE`, whose ends are included."""
     return bool(((dates >= DATE_RANGE[0]) & (dates <= DATE_RANGE[1])).all())
-
-
-def limits_of(dtype: Any, kind: Kind, unit: str) -> tuple[float, float]:
-    """Returns the minimum and the maximum number that a column's dtype can hold.
-
-    Both are in the unit of `numbers_of`, and infinite where the dtype sets no limit.
-    """
-    if kind in ("date", "duration"):
-        # Dates are converted to microseconds before they are stored, so that only
-        # a dtype of nanoseconds has a narrower range.
-        maximum = np.iinfo(np.int64).max / (1000 if "[ns" in str(dtype) else 1)
-        maximum *= ROUNDING_MARGIN / MICROSECONDS[unit]
-        if kind == "duration":
-            return -maximum, maximum
-        first, last = np.array(DATE_RANGE).astype(np.int64) / MICROSECONDS[unit]
-        return max(first, -maximum), min(last, maximum)
-    dtype = getattr(dtype, "numpy_dtype", dtype)
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "iuf":
-        return -np.inf, np.inf
-    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return float(limits.min), float(limits.max)
 
 
 def precision_of(dtype: Any) -> float:

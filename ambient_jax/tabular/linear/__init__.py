@@ -1,1 +1,1 @@
-"""Linear models of a table: factor analysis and extrapolation of the tails."""
+"""Factor analysis of a table, from which the networks of small tables start."""

@@ -29,8 +29,7 @@ class Coordinates:
 
     Attributes:
       centre, sd: `[D]` of the observed ones.
-      where: of each column of the codec the slice of D that it takes; empty for a
-        category that has more tokens than `most_flags`.
+      where: the slice of D that each column of the codec takes.
     """
 
     centre: np.ndarray
@@ -39,11 +38,10 @@ class Coordinates:
 
     @classmethod
     def fit(
-        cls, codec: TableCodec, tokens: np.ndarray, numbers: np.ndarray,
-        most_flags: int | None = None,
-    ) -> tuple["Coordinates", np.ndarray]:  # fmt: skip
+        cls, codec: TableCodec, tokens: np.ndarray, numbers: np.ndarray
+    ) -> tuple["Coordinates", np.ndarray]:
         """They and the rows `[N, D]` in them; see `of` for the arguments."""
-        where = slots(codec, most_flags)
+        where = slots(codec)
         wide = where[-1].stop
         raw = cls(centre=np.zeros(wide), sd=np.ones(wide), where=where)
         x = raw.of(codec, tokens, numbers)
@@ -71,11 +69,9 @@ class Coordinates:
         return (x - self.centre) / self.sd
 
 
-def slots(codec: TableCodec, most_flags: int | None) -> tuple[slice, ...]:
+def slots(codec: TableCodec) -> tuple[slice, ...]:
     """The slice of D that each column takes, see `Coordinates.where`."""
     sizes = [1 if column.numeric else column.coder.size for column in codec.columns]
-    if most_flags is not None:
-        sizes = [size if size <= most_flags else 0 for size in sizes]
     ends = np.cumsum(sizes).tolist()
     return tuple(slice(end - size, end) for size, end in zip(sizes, ends))
 
