@@ -87,11 +87,11 @@ def _vectors(task, frame, truth, mean, sd) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def interval_figures(task: Task, told: pd.DataFrame) -> dict[str, float]:
+def interval_figures(task: Task, intervals: pd.DataFrame) -> dict[str, float]:
     """Coverage and width (sds) of the 90 % intervals of test cells; log-loss."""
     truth, where, (_, sd) = task.test, judged(task, "test"), scales(task)
     inside, width, nats = [], [], []
-    for c, lines in told.groupby("column", sort=False):
+    for c, lines in intervals.groupby("column", sort=False):
         rows = lines["row"].to_numpy(int)
         keep = where[c][rows]
         rows, lines = rows[keep], lines[keep]

@@ -5,7 +5,7 @@
 
 Every seed is another split and other holes, the same for all methods. `mean ± se` over
 the seeds is followed, for a peer, by the mean of `peer - ambient` seed by seed, ± its
-standard error: what two methods differ by is told far better than each figure itself.
+standard error: a difference of two methods has a far smaller error than each figure.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def read(paths: list[Path]) -> pd.DataFrame:
     return lines.drop_duplicates(["table", "method", "seed"], keep="last")
 
 
-def told(values: np.ndarray) -> str:
+def mean_and_error(values: np.ndarray) -> str:
     """`mean ± standard error`, without the error where there is one value."""
     if not len(values):
         return ""
@@ -43,10 +43,10 @@ def summary(lines: pd.DataFrame, figures: list[str]) -> pd.DataFrame:
             own = own.set_index("seed")
             cells = {"table": table, "method": method, "seeds": len(own)}
             for name in figures:
-                cells[name] = told(own[name].dropna().to_numpy(float))
+                cells[name] = mean_and_error(own[name].dropna().to_numpy(float))
                 apart = (own[name] - ours[name]).dropna().to_numpy(float)
                 if method != OURS and len(apart):
-                    cells[name] += f" ({told(apart)})"
+                    cells[name] += f" ({mean_and_error(apart)})"
             found.append(cells)
     return pd.DataFrame(found)
 

@@ -75,12 +75,12 @@ def judge_ambient(
     imputer.transform(shown["test"])
     transform_s = time.perf_counter() - clock
     draw = imputer.sample_imputations(shown["test"], num_draws=1)[0]
-    told = imputer.predict_distribution(shown["test"])
+    intervals = imputer.predict_distribution(shown["test"])
     pairs = [(filled[w, "median"], filled[w, "mean"]) for w in ("train", "test")]
     return {
         "held_out": min(imputer.history_), "fit_s": fit_s, "transform_s": transform_s,
         **_figures(task, *pairs, draw, downstream),
-        **table_metrics.interval_figures(task, told),
+        **table_metrics.interval_figures(task, intervals),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, revision, memory; the compilation cache."""
+"""Versions, revision and memory of a run; settings of XLA and of the libraries."""
 
 import logging
 import os
@@ -50,7 +50,7 @@ def peak_memory_mib() -> float:
 
 
 def quiet_libraries() -> None:
-    """Notes of the libraries are not for a user. Orbax warns through absl of every
+    """Silences notes of the libraries that mean nothing to a user. Orbax warns of every
     checkpoint that has no score, which here is meant so; what is torn is named by
     `Checkpoints`."""
     for name in ("jax", "matplotlib"):

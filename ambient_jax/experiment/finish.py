@@ -54,7 +54,7 @@ def is_finished(workdir: Workdir) -> bool:
 
 
 def forget(workdir: Workdir) -> None:
-    """Takes away the figures of an earlier state of a run that goes on."""
+    """Deletes the figures of an earlier state of a run that continues."""
     for name in ("report.html", "summary.json"):
         (workdir / name).unlink(missing_ok=True)
 
@@ -85,7 +85,7 @@ def _summary(
 
 
 def _rates(workdir: Workdir) -> dict[str, float]:
-    """Median rates over the run: the first window holds the compilation."""
+    """Returns median rates over the run; the first window includes the compilation."""
     found: dict[str, list[float]] = {}
     with (workdir / "metrics.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -95,7 +95,7 @@ def _rates(workdir: Workdir) -> dict[str, float]:
 
 
 def _show(summary: dict[str, Any]) -> None:
-    """The figures that people ask for first, one per line."""
+    """Prints the most important figures, one per line."""
     for name in SHOWN:
         if np.isfinite(summary.get(name, np.nan)):
             error = summary.get(f"{name}_se")

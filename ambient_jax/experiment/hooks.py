@@ -1,4 +1,4 @@
-"""What a run does beside training: figures, bars, pictures, checkpoints, stopping."""
+"""The callbacks of a run: metrics, bars, pictures, checkpoints, stopping."""
 
 import dataclasses
 import time
@@ -14,7 +14,7 @@ from ambient_jax.training.progress import Progress
 from ambient_jax.training.recorder import Recorder
 
 SCORE = "valid_nll_nats"
-"""What the best checkpoint is chosen by: needs no hidden truth."""
+"""Metric by which the best checkpoint is chosen; it needs no hidden truth."""
 
 
 @dataclass(kw_only=True)

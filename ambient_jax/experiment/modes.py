@@ -1,4 +1,4 @@
-"""What `launch.py` hands over to: one function per `--mode`, and `--compare`."""
+"""The modes of `launch.py`: one function per `--mode`, and `--compare`."""
 
 import contextlib
 import sys
@@ -50,7 +50,7 @@ def run(flags: Any) -> None:
 
 @contextlib.contextmanager
 def _absent_fields(what: str, remedy: str) -> Iterator[None]:
-    """A field that `what` lacks is a `UserError`."""
+    """Turns the absence of a config field into a `UserError`."""
     try:
         yield
     except AttributeError as error:
@@ -68,7 +68,7 @@ def _workdir(flags: Any) -> Workdir:
 
 
 def _train(flags: Any) -> int:
-    """The exit code. A run that names no folder goes to `runs/NAME_DATA`."""
+    """Trains and returns the exit code; without a folder, in `runs/NAME_DATA`."""
     config = flags.config
     if config is None:
         raise UserError(
@@ -115,7 +115,7 @@ def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
 
 
 def load_model(workdir: Workdir, config: Config) -> Model:
-    """The final model of a run, without its data."""
+    """Returns the final model of a run, without its data."""
     shape, values = workdir.sizes()
     network, settings = build.denoiser(config, shape, values), build.settings(config)
     params = restore_params(

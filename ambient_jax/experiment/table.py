@@ -1,4 +1,4 @@
-"""`--config=configs/table.py:FILE`: from a file with holes to a completed one."""
+"""`--config=configs/table.py:FILE`: completes a file with missing cells."""
 
 import shutil
 import sys
@@ -16,11 +16,11 @@ from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.frames.schema import schema_of
 
 NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
-"""What a run writes; `--overwrite` replaces these and touches nothing else."""
+"""Files and folders of a run; `--overwrite` replaces them and touches nothing else."""
 
 UNFINISHED = "unfinished"
-"""Folder that keeps a fit; it goes when all files are written. While it is there, the
-files beside it are those of a run that was killed, and the same command goes on."""
+"""Folder with the checkpoints of a fit, deleted when all files are written. While it
+exists, the files beside it are incomplete, and the same command continues the run."""
 
 
 def run(config: Config, workdir: Path, overwrite: bool) -> None:
@@ -50,7 +50,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
         file.write(workdir / f"completed{file.suffix}", file.frame)
         return
     try:
-        with warnings.catch_warnings(record=True, action="always") as told:
+        with warnings.catch_warnings(record=True, action="always") as caught:
             _check_saved(learned)
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
@@ -60,7 +60,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
             if not any(folder.iterdir()):  # it holds the fit, if that was not refused
                 folder.rmdir()
         raise UserError(" ".join(str(error).split())) from error
-    notes = [str(w.message) for w in told if issubclass(w.category, UserWarning)]
+    notes = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     _warn(notes)
     draws = [_joined(file.frame, draw) for draw in draws]
     _write(workdir, file, imputer, full, draws, (*file.notes, *notes))

@@ -1,4 +1,4 @@
-"""`--mode=train`: from a config to a finished workdir, through any number of kills."""
+"""`--mode=train`: trains to a finished workdir, through any number of kills."""
 
 import contextlib
 import sys
@@ -25,7 +25,7 @@ from ambient_jax.training.trainer import Interrupted
 
 
 def train(config: Config, workdir: Workdir) -> int:
-    """Trains, or goes on; returns the exit code (128 + signal when asked to stop)."""
+    """Starts or continues a run; returns the exit code (128 + signal if stopped)."""
     setup = make(config, workdir / "classifier.npz")
     size = check_network(setup)
     found = workdir.claim(config.to_dict(), setup.dataset)

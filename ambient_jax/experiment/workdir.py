@@ -1,4 +1,4 @@
-"""A run's folder: who owns it, what it was made from, and where its files lie."""
+"""The folder of a run: its lock, its config and data, and the paths of its files."""
 
 import fcntl
 import json
@@ -29,7 +29,7 @@ class Workdir:
         return self.path / "checkpoints"
 
     def claim(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
-        """Makes the folder this run's own; True if a run was there already.
+        """Locks the folder for this run; returns whether it holds a run already.
 
         Raises:
           UserError: it cannot be written, is in use, or is refused by `check`.
@@ -43,7 +43,7 @@ class Workdir:
         return found
 
     def check(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
-        """Whether a run lies here already. Writes nothing.
+        """Returns whether the folder holds a run already. Writes nothing.
 
         Raises:
           UserError: the folder holds other files, or belongs to a run with another
@@ -64,7 +64,7 @@ class Workdir:
         return known is not None
 
     def config(self) -> dict[str, Any]:
-        """The config of the run that lies here.
+        """Returns the config of the run in the folder.
 
         Raises:
           UserError: there is none.
@@ -142,7 +142,7 @@ class Workdir:
 
 
 def describe_data(dataset: Dataset) -> dict[str, Any]:
-    """Sizes, and fingerprints of what training and what the test sees."""
+    """Returns sizes and fingerprints of the training rows and of the test rows."""
     train, held_out = dataset.train, dataset.held_out
     tests = () if held_out is None else (held_out.test, held_out.test_observed)
     return {
@@ -163,7 +163,7 @@ def _fingerprint(*arrays: np.ndarray) -> str:
 
 
 def as_json(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """`tree` as it would be read back from a file: tuples are lists."""
+    """Returns `tree` as JSON would give it back, with lists in place of tuples."""
     return json.loads(json.dumps(tree))
 
 

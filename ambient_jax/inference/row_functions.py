@@ -1,4 +1,4 @@
-"""The functions of a network that evaluation and users call, each compiled once."""
+"""The functions of a masked denoiser over rows, each compiled once."""
 
 from functools import cached_property
 
@@ -18,9 +18,10 @@ LEVELS = 10
 
 
 class RowFunctions:
-    """Row functions of one denoiser, for `[N, L]` arrays on the host.
+    """Functions of one denoiser over rows `[N, L]` on the host.
 
-    Each takes the rows' `context=` by keyword where the network reads one.
+    Each is a `RowMap`: it takes parameters and a key, then arrays of rows, and
+    `context=` where the network reads one. Compiled at the first call.
 
     Args:
       denoiser: the network.
@@ -36,7 +37,7 @@ class RowFunctions:
         self.batch_size, self.sampler = batch_size, sampler
 
     def for_few(self, num_rows: int) -> "RowFunctions":
-        """The same for no more than so many rows, which are not padded far beyond."""
+        """Returns functions with a smaller batch, for no more than `num_rows` rows."""
         size = -(-num_rows // self.mesh.size) * self.mesh.size
         size = min(size, self.batch_size)
         return RowFunctions(self.denoiser, self.mesh, size, self.sampler)

@@ -1,4 +1,4 @@
-"""A linear Gaussian model with few factors of rows that lack cells, fitted by EM.
+"""Factor analysis of rows with missing cells, fitted by EM.
 
 A row is `x = W f + e` with factors `f ~ N(0, I)` and noise `e_d ~ N(0, psi_d)`.
 
@@ -14,22 +14,27 @@ from sklearn.utils.extmath import randomized_svd
 from ambient_jax.tabular.columns.codec import TableCodec
 
 RANK = 16
-"""Most factors."""
+"""Maximum number of factors."""
 
 ITERATIONS = 60
+"""Iterations of EM."""
 
-LEAST_NOISE = 0.003
+MIN_NOISE = 0.003
+"""Minimum noise variance of a standardised coordinate."""
+
 NOISE_ROWS, NOISE = 2.0, 0.2
-"""The prior of a noise variance: so many rows that had this one."""
+"""Prior of a noise variance: its weight in rows, and its mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Coordinates:
-    """How a row's cells become D standardised ones: numbers, and flags of categories.
+    """Maps the cells of a row to D standardised coordinates.
+
+    A number has one coordinate, a category one indicator per token.
 
     Attributes:
-      centre, sd: `[D]` of the observed ones.
-      where: the slice of D that each column of the codec takes.
+      centre, sd: `[D]` mean and standard deviation of the observed coordinates.
+      where: for each column of the codec its slice of the D coordinates.
     """
 
     centre: np.ndarray
@@ -40,8 +45,8 @@ class Coordinates:
     def fit(
         cls, codec: TableCodec, tokens: np.ndarray, numbers: np.ndarray
     ) -> tuple["Coordinates", np.ndarray]:
-        """They and the rows `[N, D]` in them; see `of` for the arguments."""
-        where = slots(codec)
+        """Returns the coordinates and the rows `[N, D]`; arguments as in `of`."""
+        where = _slots(codec)
         wide = where[-1].stop
         raw = cls(centre=np.zeros(wide), sd=np.ones(wide), where=where)
         x = raw.of(codec, tokens, numbers)
@@ -54,11 +59,11 @@ class Coordinates:
     def of(
         self, codec: TableCodec, tokens: np.ndarray, numbers: np.ndarray
     ) -> np.ndarray:
-        """`[N, D]` float64, NaN where a token of `tokens [N, L]` is missing.
+        """Returns `[N, D]` float64, NaN where a token of `tokens [N, L]` is missing.
 
         Args:
-          numbers: `[N, L]` of order one: scores or standardised values. What it holds
-            for missing cells and for categories is not looked at.
+          numbers: `[N, L]` of order one: scores or standardised values. Missing cells
+            and categories are ignored.
         """
         x = np.full((len(tokens), len(self.centre)), np.nan)
         for i, (column, slot) in enumerate(zip(codec.columns, self.where)):
@@ -69,15 +74,15 @@ class Coordinates:
         return (x - self.centre) / self.sd
 
 
-def slots(codec: TableCodec) -> tuple[slice, ...]:
-    """The slice of D that each column takes, see `Coordinates.where`."""
+def _slots(codec: TableCodec) -> tuple[slice, ...]:
+    """Returns the slice of the coordinates of each column, see `Coordinates.where`."""
     sizes = [1 if column.numeric else column.coder.size for column in codec.columns]
-    ends = np.cumsum(sizes).tolist()
-    return tuple(slice(end - size, end) for size, end in zip(sizes, ends))
+    stops = np.cumsum(sizes).tolist()
+    return tuple(slice(stop - size, stop) for size, stop in zip(sizes, stops))
 
 
 def factor_em(x: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weights `[D, rank]` and noise `[D]` of rows `[N, D]` with NaN."""
+    """Returns weights `[D, rank]` and noise `[D]`, fitted on rows `[N, D]` with NaN."""
     seen = np.isfinite(x).astype(np.float64)
     x = np.where(seen > 0, x, 0.0)
     count = seen.sum(axis=0)
@@ -95,7 +100,7 @@ def factor_em(x: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
         rest = (x**2).sum(axis=0) - 2 * (weights * b).sum(axis=1)
         rest += np.einsum("dr,drs,ds->d", weights, a, weights)
         noise = (np.maximum(rest, 0.0) + NOISE_ROWS * NOISE) / (count + NOISE_ROWS)
-        noise = np.maximum(noise, LEAST_NOISE)
+        noise = np.maximum(noise, MIN_NOISE)
     size = (weights**2).sum(axis=1) + noise
     return weights / np.sqrt(size)[:, None], noise / size
 
@@ -103,7 +108,7 @@ def factor_em(x: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
 def posterior(
     x: np.ndarray, seen: np.ndarray, weights: np.ndarray, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean `[N, rank]` and covariance `[N, rank, rank]` of the rows' factors.
+    """Returns mean `[N, rank]` and covariance `[N, rank, rank]` of the rows' factors.
 
     Args:
       x: `[N, D]`, 0 where a cell is missing; seen: `[N, D]`, 1 where it is not.

@@ -18,32 +18,35 @@ from ambient_jax.tabular.linear.factor_analysis import (
 )
 
 FOLDS, FOLD_ROWS = 3, 300
-"""Parts that a fit leaves out in turn, and most of their rows that are looked at."""
+"""Number of cross-validation folds, and maximum number of rows that each scores."""
 
 HIDE_RATE = 0.3
-"""Share of the observed cells that are masked to learn how far to trust the factors."""
+"""Share of the observed cells that are masked to estimate the trust."""
 
 TINY = 1e-30
+"""Keeps a division of 0 by 0 finite."""
 
 TRUST_ROWS = 80
-"""In fewer rows too few cells can be left out to tell."""
+"""With fewer rows the trust is not estimated, and is that of the prior."""
 
 PRIOR_CELLS, PRIOR_TRUST = 10.0, 0.9
-"""The prior of a column's trust: so many hidden cells that would have it so."""
+"""Prior of a column's trust: its weight in masked cells, and its mean."""
 
 
 def fit_factors(
     codec: TableCodec, tokens: np.ndarray, context: np.ndarray,
     excluded_rows: np.ndarray | None = None,
 ) -> Factors:  # fmt: skip
-    """The factors of rows `tokens` `[N, L]`, by EM over their observed cells.
+    """Fits the factor model of rows by EM over their observed cells.
 
-    How far each column may trust them, cells of rows left out of a fit decide.
+    How far each column trusts the factors is estimated by cross-validation.
 
     Args:
+      codec: vocabularies of the columns.
+      tokens, context: `[N, L]` and `[N, F]` of the rows.
       excluded_rows: `[N, K]` bool, rows that member k does not train on. The factors
-        then have a leading axis of K, fitted on each member's rows; the trust is that
-        of all rows.
+        then have a leading axis of K, and those of member k are fitted without these
+        rows; the trust is that of all rows. None: no such axis.
     """
     trust = _trust(codec, tokens, context)
 
@@ -58,25 +61,28 @@ def fit_factors(
 
 
 def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.ndarray:
-    """`[L]` weights that give hidden cells of rows left out the highest likelihood."""
+    """Returns the weights `[L]` that maximise the likelihood of held-out masked cells.
+
+    They mix the factor model with the marginal shares, and EM estimates them.
+    """
     rng = np.random.default_rng(0)
     fold = rng.permutation(len(tokens)) % FOLDS
     z = mask_tokens(MCAR(rate=HIDE_RATE), tokens, codec.num_values, rng)
     score = context.reshape(*tokens.shape, -1)[..., 0]
     true = np.minimum(tokens.astype(int), codec.num_values - 1)
     log_probability = jax.jit(Factors.log_probability)
-    told, share = np.zeros(tokens.shape), np.zeros(tokens.shape)
-    for number in range(FOLDS if len(tokens) >= TRUST_ROWS else 0):
-        made = _fit(codec, tokens[fold != number], context[fold != number])
-        out = np.flatnonzero(fold == number)[: min(FOLD_ROWS, len(tokens) // FOLDS)]
+    predicted, share = np.zeros(tokens.shape), np.zeros(tokens.shape)
+    for index in range(FOLDS if len(tokens) >= TRUST_ROWS else 0):
+        made = _fit(codec, tokens[fold != index], context[fold != index])
+        out = np.flatnonzero(fold == index)[: min(FOLD_ROWS, len(tokens) // FOLDS)]
         one_hot = jax.nn.one_hot(z[out].astype(int), codec.num_values)
         p = np.exp(log_probability(made, one_hot, jnp.asarray(score[out])))
-        told[out] = np.take_along_axis(p, true[out][..., None], 2)[..., 0]
+        predicted[out] = np.take_along_axis(p, true[out][..., None], 2)[..., 0]
         share[out] = made.share[np.arange(codec.length)[None], true[out]]
     hidden = (z != tokens) & (share > 0)
     trust = np.full(codec.length, PRIOR_TRUST)
     for _ in range(ITERATIONS):
-        own = trust * told
+        own = trust * predicted
         own = np.where(hidden, own / (own + (1 - trust) * share + TINY), 0.0)
         trust = own.sum(axis=0) + PRIOR_CELLS * PRIOR_TRUST
         trust /= hidden.sum(axis=0) + PRIOR_CELLS
@@ -84,7 +90,7 @@ def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.nda
 
 
 def _fit(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
-    """The factors, trusted wholly."""
+    """Fits the factors, with a mixture weight of 1."""
     scores = context.reshape(*tokens.shape, -1)[..., 0]
     found, x = Coordinates.fit(codec, tokens, scores)
     centre, sd, where = found.centre, found.sd, found.where
