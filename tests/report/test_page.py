@@ -85,7 +85,7 @@ def test_the_report_opens_offline_with_all_pictures(browser, tmp_path):
     assert min(sizes(page)) > 100
     assert "20 ± 0.1" in page.inner_text("#figures")
     assert page.inner_text("h1") == "toy on toy <b>"  # escaped
-    assert "sample_fid: why" in page.inner_text("p.skipped")
+    assert "sample_fid: why" in page.inner_text("p.left-out")
     assert (tmp_path / "run" / "test.png").exists()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= page.viewport_size["width"]
