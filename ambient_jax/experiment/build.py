@@ -90,6 +90,7 @@ def denoiser(config: Config, shape: tuple[int, ...], num_values: int) -> Denoise
 def settings(config: Config) -> Settings:
     """The training settings of a config; see `assembly/`."""
     c, e, o = config.train, config.em, config.optimizer
+    _check_share("em.start", e.start)
     family = _family(config)
     choose("optimizer.name", KINDS, o.name)
     made = construct(
@@ -110,6 +111,7 @@ def settings(config: Config) -> Settings:
 
 def _family(config: Config) -> MaskedSettings:
     c, hard, e = config.objective, config.consistency, config.em
+    _check_share("consistency.start", hard.start)
     for name, options in (
         ("form", Form), ("stop", Side), ("target", Target), ("teacher", Teacher),
         ("rows", Rows),
@@ -177,6 +179,12 @@ def construct(section: str, maker: Callable[..., T], **fields: Any) -> T:
         return maker(**fields)
     except (ValueError, TypeError) as error:
         raise UserError(f"config.{section}: {error}") from error
+
+
+def _check_share(field: str, value: float | None) -> None:
+    """Refuses a share of the run that leaves nothing of it."""
+    if value is not None and not 0 <= value < 1:
+        raise UserError(f"config.{field} must lie in [0, 1), got {value}")
 
 
 def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:
