@@ -84,6 +84,7 @@ def test_a_refused_fit_changes_nothing(source, tmp_path):
     assert (tmp_path / "there/draws/01.csv").is_file()
 
 
+@pytest.mark.slow
 def test_a_shift_that_is_refused_after_the_fit_keeps_the_fit(source, tmp_path):
     frame = pd.read_csv(source)
     frame["whole"] = pd.array([3, None, 5] * 20, "Int64")

@@ -69,6 +69,7 @@ def test_a_killed_fit_ends_bitwise_the_same(frame, tmp_path, monkeypatch, rounds
     assert same(fitted(frame, tmp_path), whole)  # a finished one is read back
 
 
+@pytest.mark.slow
 def test_an_unfinished_fit_of_other_data_or_seed_is_not_continued(frame, tmp_path):
     fitted(frame, tmp_path)
     with pytest.warns(UserWarning, match="other data or settings"):
@@ -80,6 +81,7 @@ def test_an_unfinished_fit_of_other_data_or_seed_is_not_continued(frame, tmp_pat
         assert same(fitted(frame, tmp_path, **wide), fitted(frame, **wide))
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_writes_goes_on(frame, tmp_path, monkeypatch):
     frame.to_csv(tmp_path / "in.csv", index=False)
     config = get_config(str(tmp_path / "in.csv"))

@@ -46,6 +46,7 @@ def by_name(tree, **kwargs):
     return {jax.tree_util.keystr(path): value for path, value in pairs}
 
 
+@pytest.mark.slow
 def test_only_kernels_are_orthogonalised(unet):
     """The first step of Adam has one size for all numbers, whatever their gradients."""
     rng = np.random.default_rng(1)
