@@ -30,7 +30,7 @@ def plant(point: str) -> None:
         return left[0] < 0
 
     if place == "estep":
-        run = estep.Completer.run
+        run = estep.EStepDriver.run
 
         def batches(self, *arguments):
             for done in run(self, *arguments):
@@ -38,7 +38,7 @@ def plant(point: str) -> None:
                     die()
                 yield done
 
-        estep.Completer.run = batches
+        estep.EStepDriver.run = batches
     elif place == "mstep":
         batch = em.Trainer._batch
 
