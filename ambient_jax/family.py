@@ -1,4 +1,4 @@
-"""The two protocols of a diffusion family: what is minimised, and how holes are drawn.
+"""The protocols of a diffusion family: what is minimised, and how holes are drawn.
 
 The training loop, the E-step, the checkpoints and the evaluation suite work with any
 family that implements `Objective` and `Completer`; none of them knows what the numbers
@@ -6,10 +6,11 @@ of a row mean. `diffusion/masked/` is the family of masked (absorbing-state) dif
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ambient_jax.types import Context, Denoise, Denoiser, Params, RootKey, RowKeys
@@ -132,4 +133,55 @@ class Completer(Protocol):
 
     def describe(self, rounds_since_start: int) -> str:
         """The schedule of an E-step in a few words, for the first lines of a run."""
+        ...
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A model of complete rows that is fitted on incomplete ones before the network.
+
+    The first E-steps draw from it. What it says of dense contexts is inferred by Bayes'
+    rule, where a network that has seen sparse contexts only would extrapolate.
+    """
+
+    @property
+    def num_steps(self) -> int:
+        """Steps of the fit; 0: `init` returns the fitted parameters."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of a step."""
+        ...
+
+    def optimizer(self) -> optax.GradientTransformation:
+        """The optimizer of the fit."""
+        ...
+
+    def init(self, rows: np.ndarray, key: RootKey) -> Params:
+        """Returns the parameters before the first step.
+
+        Args:
+          rows: `[N, ...]` incomplete rows on the host, for statistics of them.
+          key: of random parameters.
+        """
+        ...
+
+    def loss(self, params: Params, rows: Array, key: RootKey) -> Float[Array, ""]:
+        """Returns what a step of the fit minimises, for incomplete rows `[B, ...]`."""
+        ...
+
+    def components(self, params: Params, key: RootKey) -> Any:
+        """Returns what `nats` and `draw` need of the parameters, computed once."""
+        ...
+
+    def nats(self, components: Any, rows: Array) -> Float[Array, " B"]:
+        """Returns `-log p(observed cells)` of rows `[B, ...]`, in nats."""
+        ...
+
+    def draw(self, components: Any, rows: Array, keys: RowKeys) -> Array:
+        """Returns `[B, ...]` draws from `p(missing | observed)`.
+
+        A row depends on its own key and content alone. Observed cells keep their value.
+        """
         ...

@@ -26,6 +26,8 @@ class Purpose(enum.IntEnum):
     SAMPLE = 6
     IMPUTE = 7
     PICTURES = 8
+    PRIOR = 9
+    PRIOR_ROWS = 10
 
 
 HOST_STREAM_OFFSET = 100

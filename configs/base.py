@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from ambient_jax.assembly.masked import MaskedSettings
+from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.assembly.settings import SMALL, Settings
 
 DEFAULT, MASKED = Settings(), MaskedSettings()
@@ -25,6 +26,7 @@ def get_config(data: str = "mnist") -> ConfigDict:
     config.objective = _objective()
     config.consistency = _consistency()
     config.em = _em()
+    config.prior = _prior()
     config.optimizer = _optimizer()
     config.train = _train()
     config.sampler = _sampler()
@@ -111,6 +113,15 @@ def _em() -> ConfigDict:
     c.use_ema = DEFAULT.use_ema  # draw and score with the averaged parameters
     c.temperature = MASKED.temperature  # of the first draws; below 1 they are surer
     c.final_temperature = placeholder(float)  # of the last draws'; unset: by the data
+    return c
+
+
+def _prior() -> ConfigDict:
+    c, prior = ConfigDict(), PriorSettings()
+    c.name = "none"  # none, independent, factors, latent: what draws first, with EM
+    c.share = prior.share  # of the run in which it draws; then the network draws
+    c.members = prior.members  # decoders of the mixture
+    c.steps = prior.steps  # of its fit
     return c
 
 

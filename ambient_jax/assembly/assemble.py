@@ -53,8 +53,10 @@ def assemble(
       ValueError: a setting lies outside its range.
       UserError: the devices do not divide the batch size.
     """
-    missing_share = data.missing_share
-    estep = settings.estep(missing_share)
+    prior = None
+    if settings.em and settings.prior is not None:
+        prior = settings.prior.build(data.shape, data.num_values)
+    estep = settings.estep(data.missing_share, prior)
     objective = settings.family.objective(settings.plan, estep.start_round)
     members = denoiser.size if isinstance(denoiser, Ensemble) else 1
     if members > 1:

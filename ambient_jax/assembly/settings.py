@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ambient_jax.assembly.masked import MaskedSettings, round_at
+from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.diffusion.masked.sampling import Sampler
-from ambient_jax.family import Completer, Objective
+from ambient_jax.family import Completer, Objective, Prior
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.trainer import Plan
 
@@ -43,8 +44,9 @@ class Settings:
       optimizer: `adamw` or `muon`.
       learning_rate, warmup_steps, weight_decay, clip_norm: see `make_optimizer`.
       em: whether there are E-steps.
-      em_start: share of the rounds before the first E-step, in [0, 1); None: by the
-        missing share of the data.
+      em_start: share of the rounds before the first E-step, in [0, 1); None: 0 with a
+        prior, else by the missing share of the data.
+      prior: what draws the first completions; None: the network draws all of them.
       initial_row_share, row_share, use_ema: see `EStep`.
       sampler: of samples and completions after training.
       family: settings of the diffusion family.
@@ -67,6 +69,7 @@ class Settings:
     clip_norm: float = 1.0
     em: bool = True
     em_start: float | None = None
+    prior: PriorSettings | None = None
     initial_row_share: float = EStep.initial_row_share
     row_share: float = EStep.row_share
     use_ema: bool = EStep.use_ema
@@ -92,14 +95,26 @@ class Settings:
         if not self.em:
             return None
         start = self.em_start
+        if start is None and self.prior is not None:
+            start = 0.0
         if start is None:
             start = self.family.default_start(missing_share)
         return round_at(start, self.rounds)
 
-    def estep(self, missing_share: float) -> EStep:
-        """When and how the completions are drawn; see `start_round`."""
+    def estep(self, missing_share: float, prior: Prior | None = None) -> EStep:
+        """When and how the completions are drawn.
+
+        Args:
+          missing_share: see `start_round`.
+          prior: as `PriorSettings.build` returns it; None: there is none.
+        """
         start = self.start_round(missing_share)
+        by_prior = 0
+        if self.prior is not None and prior is not None:
+            by_prior = self.prior.rounds(self.rounds)
         return EStep(
+            prior=prior,
+            prior_rounds=by_prior,
             start_round=start,
             completer=None
             if start is None

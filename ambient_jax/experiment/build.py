@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.assembly.masked import MaskedSettings
+from ambient_jax.assembly.priors import PRIORS, PriorSettings
 from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import load_dataset
@@ -101,12 +102,23 @@ def settings(config: Config) -> Settings:
         weight_decay=o.weight_decay, clip_norm=o.clip_norm, ema_decay=o.ema_decay,
         em=e.on, em_start=e.start, row_share=e.row_share, use_ema=e.use_ema,
         sampler=_sampler("sampler", config.sampler), family=family,
+        prior=_prior(config.prior),
     )  # fmt: skip
     construct("train", lambda: made.plan)
     construct("em", made.estep, missing_share=0.5)
     construct("objective", family.objective, plan=made.plan, start_round=None)
     construct("optimizer", build_optimizer, settings=made)
     return made
+
+
+def _prior(c: Config) -> PriorSettings | None:
+    choose("prior.name", dict.fromkeys(("none", *PRIORS)), c.name)
+    if c.name == "none":
+        return None
+    return construct(
+        "prior", PriorSettings,
+        name=c.name, share=c.share, members=c.members, steps=c.steps,
+    )  # fmt: skip
 
 
 def _family(config: Config) -> MaskedSettings:
@@ -162,7 +174,7 @@ MINIMUM = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
     "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
     "em.reveals": 1, "em.initial_reveals": 1, "em.corrector_sweeps": 0,
-    "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
+    "prior.members": 1, "prior.steps": 1, "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy as preservation
 
 from ambient_jax.errors import UserError
+from ambient_jax.training.prior_fit import PriorState
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import TrainState
 
@@ -63,14 +64,17 @@ class Checkpoints:
         if self._manager is None:
             raise ValueError("checkpoints that are read only cannot be saved")
         latest = self._manager.latest_step()
+        items: dict[str, Any] = {
+            "state": _host_copy(vars(progress.state)),
+            "completions": {"rows": progress.completions.copy()},
+        }
+        if progress.prior is not None:
+            items["prior"] = _host_copy(vars(progress.prior))
         self._manager.save(
             0 if latest is None else latest + 1,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(_host_copy(vars(progress.state))),
-                completions=ocp.args.StandardSave(
-                    {"rows": progress.completions.copy()}
-                ),
                 position=ocp.args.JsonSave(dataclasses.asdict(progress.position)),
+                **{name: ocp.args.StandardSave(tree) for name, tree in items.items()},
             ),
             metrics=None if score is None else {"score": float(score)},
         )
@@ -165,22 +169,23 @@ class Checkpoints:
     def _read(self, step: int, template: Progress) -> Progress:
         self._score(step)
         rows = template.completions
-        completions: dict[str, Any] = {}
+        optional: dict[str, Any] = {}
         if rows.size:
-            completions["completions"] = ocp.args.StandardRestore({"rows": rows})
+            optional["completions"] = ocp.args.StandardRestore({"rows": rows})
+        if template.prior is not None:
+            host = _host_copy(vars(template.prior))
+            optional["prior"] = ocp.args.StandardRestore(host)
         restored = self._reader.restore(
             self._directory / str(step),
             args=ocp.args.Composite(
                 state=ocp.args.StandardRestore(_host_copy(vars(template.state))),
                 position=ocp.args.JsonRestore(),
-                **completions,
+                **optional,
             ),
         )
-        placed = jax.tree.map(
-            lambda new, old: jax.device_put(np.asarray(new), old.sharding),
-            restored["state"],
-            vars(template.state),
-        )
+        prior = template.prior
+        if prior is not None:
+            prior = PriorState(**_placed_like(vars(prior), restored["prior"]))
         if rows.size:
             rows = np.array(restored["completions"]["rows"])
             if rows.shape != template.completions.shape:
@@ -188,9 +193,10 @@ class Checkpoints:
         position = restored["position"]
         scores = tuple(position.pop("scores", ()))
         return Progress(
-            state=TrainState(**placed),
+            state=TrainState(**_placed_like(vars(template.state), restored["state"])),
             completions=rows,
             position=Position(**position, scores=scores),
+            prior=prior,
         )
 
     def _report_torn(self) -> None:
@@ -225,6 +231,13 @@ def _manager_options(keep: int) -> ocp.CheckpointManagerOptions:
         best_fn=lambda metrics: metrics["score"],
         best_mode="min",
         cleanup_tmp_directories=True,
+    )
+
+
+def _placed_like(template: Any, tree: Any) -> Any:
+    """Moves restored arrays to where those of the template lie."""
+    return jax.tree.map(
+        lambda old, new: jax.device_put(np.asarray(new), old.sharding), template, tree
     )
 
 

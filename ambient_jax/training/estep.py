@@ -7,7 +7,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from ambient_jax import keys
-from ambient_jax.family import Completer, TrainingData
+from ambient_jax.family import Completer, Prior, TrainingData
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, Params, bind
 
@@ -24,6 +24,9 @@ class EStep:
         that was never drawn stays as observed; a later E-step draws all that it misses.
       row_share: share of the rows that a later E-step draws, in (0, 1].
       use_ema: whether the averaged parameters draw.
+      prior: what is fitted before the first round; None: nothing is.
+      prior_rounds: number of E-steps, from the first one on, in which the prior draws
+        all rows afresh in place of the network.
 
     Raises:
       ValueError: a value lies outside its range, or the completer is missing.
@@ -34,6 +37,8 @@ class EStep:
     initial_row_share: float = 1.0
     row_share: float = 1.0
     use_ema: bool = True
+    prior: Prior | None = None
+    prior_rounds: int = 0
 
     def __post_init__(self) -> None:
         for name in ("initial_row_share", "row_share"):
@@ -41,6 +46,10 @@ class EStep:
                 raise ValueError(
                     f"{name} must lie in (0, 1], got {getattr(self, name)}"
                 )
+        if self.prior_rounds < 0 or (self.prior_rounds and self.prior is None):
+            raise ValueError(
+                f"prior_rounds={self.prior_rounds} needs a prior, and is not negative"
+            )
         if self.start_round is None:
             return
         if self.start_round < 0:
@@ -51,6 +60,11 @@ class EStep:
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""
         return self.start_round is not None and round_ >= self.start_round
+
+    def is_prior_round(self, round_: int) -> bool:
+        """Whether the E-step of the round draws from the prior."""
+        start = self.start_round
+        return start is not None and start <= round_ < start + self.prior_rounds
 
 
 class EStepDriver:

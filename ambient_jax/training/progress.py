@@ -5,9 +5,10 @@ from typing import Literal
 
 import numpy as np
 
+from ambient_jax.training.prior_fit import PriorState
 from ambient_jax.training.state import TrainState
 
-Phase = Literal["estep", "mstep", "evaluate", "done"]
+Phase = Literal["prior", "estep", "mstep", "evaluate", "done"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,7 @@ class Position:
     Attributes:
       round: current round, from 0.
       phase: phase of the next unit of work.
-      index: rows drawn (E-step) or steps done (M-step) in this phase.
+      index: rows drawn (E-step) or steps done (prior, M-step) in this phase.
       metric_rows: number of lines of `metrics.csv` at this point.
       seconds: wall time so far, over all starts of the run.
       scores: validation scores of the finished rounds, lower is better; empty where
@@ -40,8 +41,10 @@ class Progress:
       state: parameters and optimizer, on the devices.
       completions: `[N, ...]` on the host; equal to the rows where these are observed.
       position: where in the run it is.
+      prior: the prior and its fit; None in a run without one.
     """
 
     state: TrainState
     completions: np.ndarray
     position: Position
+    prior: PriorState | None = None

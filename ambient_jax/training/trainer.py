@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
@@ -16,6 +16,7 @@ from ambient_jax.errors import TrainingDiverged, UserError
 from ambient_jax.family import Batch, Objective, TrainingData
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks
+from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state, metric_names, zero_sums
 from ambient_jax.training.train_step import compile_train_step
@@ -108,6 +109,11 @@ class Trainer:
             mesh, denoiser=denoiser, objective=objective, optimizer=optimizer,
             ema_decay=plan.ema_decay,
         )  # fmt: skip
+        self.prior_fit = None
+        if estep.prior is not None:
+            self.prior_fit = PriorFit(
+                estep.prior, data, mesh, plan.estep_batch_size, plan.seed
+            )
         self._driver = EStepDriver(
             denoiser, data, estep, mesh, plan.estep_batch_size, plan.seed
         )
@@ -119,7 +125,8 @@ class Trainer:
         return Progress(
             state=jax.device_put(state, meshes.replicated(self.mesh)),
             completions=self.data.rows.copy(),
-            position=Position(),
+            position=Position(phase="prior" if self.prior_fit else "estep"),
+            prior=self.prior_fit.start() if self.prior_fit else None,
         )
 
     def run(self, progress: Progress, hooks: Hooks) -> Progress:
@@ -130,6 +137,7 @@ class Trainer:
           TrainingDiverged: at the first step whose loss is not finite.
         """
         phases: dict[str, Callable[[Progress, Hooks], None]] = {
+            "prior": self._run_prior,
             "estep": self._run_estep,
             "mstep": self._run_mstep,
             "evaluate": self._run_evaluation,
@@ -143,16 +151,46 @@ class Trainer:
         state = progress.state
         return state.ema if self.estep.use_ema else state.params
 
+    def _run_prior(self, progress: Progress, hooks: Hooks) -> None:
+        assert self.prior_fit is not None
+        assert progress.prior is not None
+        start, total = progress.position.index, self.prior_fit.prior.num_steps
+        bar = hooks.bar("prior", 0, total, start)
+        for done, state in self.prior_fit.steps(progress.prior, start):
+            progress.prior = state
+            bar.update(done)
+            _move(progress, index=done)
+            if done < total:
+                _stop_if_asked(progress, hooks)
+        bar.close()
+        if total:
+            nats = float(progress.prior.best_nats)
+            hooks.log(0, 0, {"prior_held_out_nats": nats})
+        _move(progress, phase="estep", index=0)
+
+    def _draws(self, progress: Progress) -> Iterator[int]:
+        """The E-step of this round, by the prior or by the network."""
+        position = progress.position
+        if self.estep.is_prior_round(position.round):
+            assert self.prior_fit is not None
+            assert progress.prior is not None
+            return self.prior_fit.draws(
+                progress.prior, progress.completions, position.round, position.index
+            )
+        return self._driver.run(
+            self.sampling_params(progress), progress.completions, position.round,
+            position.index,
+        )  # fmt: skip
+
     def _run_estep(self, progress: Progress, hooks: Hooks) -> None:
         start = progress.position
         if self.estep.runs_in(start.round):
+            by_prior = self.estep.is_prior_round(start.round)
             total = len(self._driver.chosen_rows(start.round))
+            total = len(self.data) if by_prior else total
             bar = hooks.bar("E-step", start.round, total, start.index)
             clock = time.perf_counter()
-            for done in self._driver.run(
-                self.sampling_params(progress), progress.completions, start.round,
-                start.index,
-            ):  # fmt: skip
+            for done in self._draws(progress):
                 bar.update(done)
                 _move(progress, index=done)
                 if done < total:

@@ -1,0 +1,84 @@
+"""Settings of the prior that draws the first completions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ambient_jax.family import Prior
+from ambient_jax.networks.decoder import Decoder
+from ambient_jax.priors.independent import IndependentPrior
+from ambient_jax.priors.latent import MAX_BYTES, LatentPrior
+
+POINTS = 16384
+"""Components of a latent prior, or fewer where memory allows fewer."""
+
+SMOOTHING = 1 / 14
+"""Smoothing of a decoder as a share of the longer side of a picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorSettings:
+    """A prior by its name, and for how long it draws.
+
+    Attributes:
+      name: `independent` (marginal shares), `factors` (factor analysis of tokens) or
+        `latent` (decoders with hidden layers).
+      share: share of the run in which the prior draws the completions, in [0, 1]; the
+        network draws in the rest.
+      members: number of decoders of a mixture.
+      steps: steps of the fit.
+
+    Raises:
+      ValueError: a value lies outside its range, or there is no prior of that name.
+    """
+
+    name: str = "latent"
+    share: float = 0.6
+    members: int = 4
+    steps: int = 700
+
+    def __post_init__(self) -> None:
+        if self.name not in PRIORS:
+            raise ValueError(f"prior {self.name!r} is unknown; use one of {[*PRIORS]}")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"share must lie in [0, 1], got {self.share}")
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+
+    def rounds(self, rounds: int) -> int:
+        """Number of rounds, of a run of so many, in which the prior draws."""
+        return round(self.share * rounds)
+
+    def build(self, shape: tuple[int, ...], num_values: int) -> Prior:
+        """Returns the prior for rows of `shape` with `num_values` values.
+
+        Raises:
+          ValueError: a value lies outside its range.
+        """
+        return PRIORS[self.name](self, shape, num_values)
+
+
+def _independent(settings: PriorSettings, shape, num_values: int) -> Prior:
+    return IndependentPrior(num_values=num_values)
+
+
+def _factors(settings: PriorSettings, shape, num_values: int) -> Prior:
+    return _latent(settings, shape, num_values, hidden=())
+
+
+def _latent(
+    settings: PriorSettings, shape, num_values: int, hidden=Decoder.hidden
+) -> Prior:
+    decoder = Decoder(
+        shape=tuple(shape), num_values=num_values, hidden=hidden,
+        smoothing=SMOOTHING * max(shape),
+    )  # fmt: skip
+    fits = MAX_BYTES // (4 * decoder.length * num_values)
+    return LatentPrior(
+        decoder=decoder, members=settings.members, num_steps=settings.steps,
+        points=min(POINTS, fits),
+    )  # fmt: skip
+
+
+PRIORS: dict[str, Callable[..., Prior]] = {
+    "independent": _independent, "factors": _factors, "latent": _latent,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""First models of complete rows, fitted on incomplete ones before the network is."""

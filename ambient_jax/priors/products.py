@@ -1,0 +1,70 @@
+"""A finite mixture of product distributions: what every prior of this room becomes.
+
+    p(x) = 1/M sum_m prod_i p_m(x_i)
+
+A missing token is summed out by leaving its factor out, so that the likelihood of the
+observed tokens of a row, and draws of its missing ones, are exact at any density.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ambient_jax.types import RowKeys, Tokens
+
+Components = Float[Array, "M L V"]
+"""`log p_m(x_i = v)` of each component, token and value."""
+
+
+def log_likelihood(components: Components, rows: Tokens) -> Float[Array, "B M"]:
+    """Returns `log p_m(observed tokens)` of each row under each component, in nats.
+
+    Args:
+      components: log probabilities, all finite.
+      rows: tokens 0..V-1, or MASK = V where one is missing, which adds nothing.
+    """
+    count, _, num_values = components.shape
+    seen = jax.nn.one_hot(rows, num_values, dtype=components.dtype)
+    return seen.reshape(len(rows), -1) @ components.reshape(count, -1).T
+
+
+def nats(components: Components, rows: Tokens) -> Float[Array, " B"]:
+    """Returns `-log p(observed tokens)` of each row under the mixture."""
+    each = log_likelihood(components, rows)
+    return np.log(len(components)) - jax.scipy.special.logsumexp(each, axis=-1)
+
+
+def draw(components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
+    """Returns rows whose missing tokens are drawn from `p(missing | observed)`.
+
+    A component is drawn by its posterior weight given the observed tokens, then each
+    missing token from that component. Given the component they are independent; over
+    the components they are not.
+
+    Args:
+      rows: `[B, L]`; observed tokens are returned as they are.
+      keys: one per row; a row depends on its own key and content alone.
+    """
+    num_values = components.shape[-1]
+
+    def draw_row(key, row, weights):
+        for_component, for_values = jax.random.split(key)
+        chosen = components[jax.random.categorical(for_component, weights)]
+        return jnp.where(
+            row < num_values, row, jax.random.categorical(for_values, chosen)
+        )
+
+    return jax.vmap(draw_row)(keys, rows, log_likelihood(components, rows))
+
+
+class MixturePrior:
+    """What the priors of this room have in common: they draw and score as mixtures."""
+
+    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
+        """See `products.nats`."""
+        return nats(components, rows.astype(jnp.int32))
+
+    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
+        """See `products.draw`; the type of the rows is kept."""
+        return draw(components, rows.astype(jnp.int32), keys).astype(rows.dtype)
