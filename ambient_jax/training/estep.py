@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 
 from ambient_jax import keys
 from ambient_jax.family import Completer, TrainingData
-from ambient_jax.inference.row_map import RowMap
+from ambient_jax.inference.row_map import RowMap, seconds
 from ambient_jax.types import Denoiser, Params, bind
 
 
@@ -108,6 +108,26 @@ class EStepDriver:
         rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
         count = max(1, round(share * n))
         return np.sort(rng.choice(n, count, replace=False))
+
+    def time_batch(
+        self, params: Params, completions: np.ndarray, initial: bool
+    ) -> float:
+        """Returns the seconds per row of one batch; its draws are dropped.
+
+        Args:
+          params, completions: see `run`.
+          initial: whether the first E-step is timed, or a later one.
+        """
+        completer = self.settings.completer
+        assert completer is not None
+        row_map = self._row_maps[completer.program(initial)]
+        some = slice(row_map.batch_size)
+        context = None if self.data.context is None else self.data.context[some]
+        rows, arguments = self.data.rows[some], (params, completer.schedule(0))
+        key = keys.derive(self.seed, keys.Purpose.E_STEP, 0)
+        return seconds(
+            lambda: row_map(arguments, key, rows, completions[some], context=context)
+        ) / len(rows)
 
     def run(
         self, params: Params, completions: np.ndarray, round_: int, start: int = 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,13 +13,15 @@ from jax.sharding import Mesh
 
 from ambient_jax import keys
 from ambient_jax import mesh as meshes
-from ambient_jax.errors import TrainingDiverged, UserError
-from ambient_jax.family import Batch, Objective, TrainingData
+from ambient_jax.errors import UserError
+from ambient_jax.family import Batch, Metrics, Objective, TrainingData
+from ambient_jax.inference.row_map import seconds
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks
 from ambient_jax.training.progress import Position, Progress
-from ambient_jax.training.state import init_state, metric_names, zero_sums
+from ambient_jax.training.state import init_state, metric_names
 from ambient_jax.training.train_step import compile_train_step
+from ambient_jax.training.window import Window, refuse_divergence
 from ambient_jax.types import Denoiser, Params
 
 
@@ -122,6 +125,31 @@ class Trainer:
             position=Position(),
         )
 
+    def time_step(self, progress: Progress) -> float:
+        """Returns the seconds of a train step; a copy of the state takes it."""
+        order = self._batch_order(0)
+        batch = self._batch(progress.completions, order[0])
+        state = jax.tree.map(lambda leaf: leaf.copy(), progress.state)
+
+        def step() -> None:
+            nonlocal state
+            state, _ = self._step(state, batch, self._key)
+            jax.block_until_ready(state)
+
+        return seconds(step)
+
+    def time_estep(self, progress: Progress, initial: bool) -> float:
+        """Returns the seconds per row of an E-step; see `EStepDriver.time_batch`."""
+        return self._driver.time_batch(
+            self.sampling_params(progress), progress.completions, initial
+        )
+
+    def rows_drawn(self, round_: int) -> int:
+        """Number of rows that the E-step of a round draws."""
+        if not self.estep.runs_in(round_):
+            return 0
+        return len(self._driver.chosen_rows(round_))
+
     def run(self, progress: Progress, hooks: Hooks) -> Progress:
         """Runs from `progress` to the end of the last round, and returns it.
 
@@ -167,11 +195,14 @@ class Trainer:
         plan, position = self.plan, progress.position
         bar = hooks.bar("M-step", position.round, plan.steps_per_round, position.index)
         order = self._batch_order(position.round)
-        window = _Window(plan.batch_size, metric_names(self.objective))
+        window = Window(plan.batch_size, metric_names(self.objective))
+        running: deque[Metrics] = deque([{}])
         for index in range(position.index, plan.steps_per_round):
             batch = self._batch(progress.completions, order[index])
             with jax.transfer_guard("disallow"):
-                progress.state, _ = self._step(progress.state, batch, self._key)
+                progress.state, made = self._step(progress.state, batch, self._key)
+            running.append(made)
+            jax.block_until_ready(running.popleft())  # else many would be under way
             window.steps += 1
             _move(progress, index=index + 1)
             figures: dict[str, float] = {}
@@ -185,7 +216,11 @@ class Trainer:
         _move(progress, phase="evaluate", index=0)
 
     def _run_evaluation(self, progress: Progress, hooks: Hooks) -> None:
-        hooks.evaluate(progress)
+        try:
+            hooks.evaluate(progress)
+        except Interrupted:
+            hooks.save(progress)
+            raise
         round_ = progress.position.round + 1
         phase = "done" if round_ >= self.plan.rounds else "estep"
         _move(progress, round=round_, phase=phase, index=0)
@@ -211,36 +246,6 @@ class Trainer:
         return meshes.put_rows(self.mesh, rows)
 
 
-@dataclass
-class _Window:
-    """Throughput and means of the metrics since the last read."""
-
-    batch_size: int
-    names: tuple[str, ...]
-    steps: int = 0
-    clock: float = dataclasses.field(default_factory=time.perf_counter)
-
-    def read(self, progress: Progress) -> dict[str, float]:
-        """Means over the window; empties the sums. Waits for the device."""
-        sums, bad = jax.device_get((progress.state.sums, progress.state.bad_step))
-        _refuse_divergence(progress, int(bad))
-        placed = jax.device_put(zero_sums(self.names), progress.state.step.sharding)
-        progress.state = dataclasses.replace(progress.state, sums=placed)
-        now = time.perf_counter()
-        rate = self.steps * self.batch_size / (now - self.clock)
-        self.steps, self.clock = 0, now
-        count = sums.pop("count")
-        figures = {f"train_{k}" if k == "loss" else k: float(v / count)
-                   for k, v in sums.items()}  # fmt: skip
-        return figures | {"train_items_per_s": rate}
-
-
-def _refuse_divergence(progress: Progress, bad_step: int) -> None:
-    """A state whose loss was not finite is never saved."""
-    if bad_step >= 0:
-        raise TrainingDiverged(progress.position.round, bad_step)
-
-
 def _move(progress: Progress, **changes) -> None:
     progress.position = dataclasses.replace(progress.position, **changes)
 
@@ -248,6 +253,6 @@ def _move(progress: Progress, **changes) -> None:
 def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> None:
     if hooks.interrupted():
         if not saved:
-            _refuse_divergence(progress, int(progress.state.bad_step))
+            refuse_divergence(progress, int(progress.state.bad_step))
             hooks.save(progress)
         raise Interrupted

@@ -1,0 +1,154 @@
+"""How long a run takes: what its parts cost on this machine, and what is left."""
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from ambient_jax.experiment.setup import Setup
+from ambient_jax.inference.row_functions import LEVELS
+from ambient_jax.inference.row_map import seconds
+from ambient_jax.keys import Purpose, derive
+from ambient_jax.training.progress import Position, Progress
+
+TRUST_S = 20.0
+"""Seconds of a run after which its own pace counts as much as what was measured."""
+
+
+def duration(taken: float) -> str:
+    """A duration in words, as exact as a forecast can be."""
+    if taken < 90:
+        return f"{round(taken)} s"
+    if taken < 90 * 60:
+        return f"{round(taken / 60)} min"
+    return f"{taken / 3600:.1f} h"
+
+
+class Parts(NamedTuple):
+    """Seconds of the parts of a run."""
+
+    training: float
+    esteps: float
+    evaluation: float
+
+    def describe(self) -> str:
+        """The sum and the parts in one line."""
+        training, esteps, evaluation = map(duration, self)
+        return (
+            f"about {duration(sum(self))} (training {training}, E-steps {esteps}, "
+            f"evaluation {evaluation})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Seconds of every phase of a run, at the pace that was measured.
+
+    Attributes:
+      mstep: seconds of one M-step.
+      esteps: of the E-step of each round, 0 where there is none.
+      evaluations: of the evaluation after each round, 0 where there is none.
+      final: of the final figures.
+      steps_per_round: train steps of an M-step.
+      rows: rows of the E-step of each round.
+    """
+
+    mstep: float
+    esteps: tuple[float, ...]
+    evaluations: tuple[float, ...]
+    final: float
+    steps_per_round: int
+    rows: tuple[int, ...]
+
+    def left(self, position: Position) -> Parts:
+        """Returns the seconds from a position to the end of the run."""
+        now = position.round
+        training = self.mstep * (len(self.esteps) - now)
+        esteps = sum(self.esteps[now:])
+        evaluation = sum(self.evaluations[now:]) + self.final
+        if position.phase == "estep" and position.index:
+            esteps -= self.esteps[now] * position.index / self.rows[now]
+        elif position.phase == "mstep":
+            esteps -= self.esteps[now]
+            training -= self.mstep * position.index / self.steps_per_round
+        elif position.phase == "evaluate":
+            esteps -= self.esteps[now]
+            training -= self.mstep
+        return Parts(training, esteps, evaluation)
+
+
+@dataclass(kw_only=True)
+class Forecast:
+    """The time left, by the plan and by the pace of this process so far.
+
+    Attributes:
+      plan: what was measured.
+      start: where this process began.
+    """
+
+    plan: Plan
+    start: Position
+    _clock: float = field(default_factory=time.perf_counter)
+
+    def left(self, position: Position) -> float:
+        """Seconds to the end of the run."""
+        planned, left = sum(self.plan.left(self.start)), sum(self.plan.left(position))
+        return left * self.pace(planned - left, time.perf_counter() - self._clock)
+
+    @staticmethod
+    def pace(planned: float, taken: float) -> float:
+        """Seconds taken for a second planned; 1 as long as little has been done."""
+        return (taken + TRUST_S) / (planned + TRUST_S)
+
+
+def measure(setup: Setup, progress: Progress, every_rounds: int) -> Plan:
+    """Times a train step, a batch of each E-step and one of evaluation.
+
+    All of them are compiled by that, and the memory of the process grows to about its
+    peak. Nothing of the run changes.
+    """
+    trainer, rounds = setup.trainer, setup.trainer.plan.rounds
+    step = trainer.time_step(progress)
+    rows = tuple(trainer.rows_drawn(r) for r in range(rounds))
+    start = trainer.estep.start_round
+    per_row = [0.0, 0.0]
+    if start is not None:
+        later = start + 1 < rounds
+        per_row = [trainer.time_estep(progress, initial=True)] * 2
+        if later:
+            per_row[1] = trainer.time_estep(progress, initial=False)
+    evaluated = [(r + 1) % every_rounds == 0 or r + 1 == rounds for r in range(rounds)]
+    costs = _evaluation_passes(setup, progress.completions)
+    per_pass = _time_pass(setup, progress)
+    return Plan(
+        mstep=step * trainer.plan.steps_per_round,
+        esteps=tuple(n * per_row[r != start] for r, n in enumerate(rows)),
+        evaluations=tuple(
+            per_pass * costs[start is not None and r >= start] * evaluated[r]
+            for r in range(rounds)
+        ),
+        final=per_pass * costs[2],
+        steps_per_round=trainer.plan.steps_per_round, rows=rows,
+    )  # fmt: skip
+
+
+def _evaluation_passes(setup: Setup, completions: np.ndarray) -> tuple[int, int, int]:
+    """Row passes of an evaluation before EM, of one during EM, and at the end."""
+    suite, gallery = setup.suite, setup.gallery.row_passes
+    complete = np.zeros_like(completions)
+    last = completions if setup.trainer.estep.start_round is None else complete
+    return (
+        suite.row_passes(setup.dataset.train.tokens, full=False) + gallery,
+        suite.row_passes(complete, full=False) + gallery,
+        suite.row_passes(last, full=True) + gallery,
+    )
+
+
+def _time_pass(setup: Setup, progress: Progress) -> float:
+    """Seconds per row and forward pass of an evaluation."""
+    size, valid = setup.functions.batch_size, setup.dataset.valid
+    rows, scored = valid.tokens[:size], valid.observed[:size]
+    params, key = setup.params(progress), derive(setup.config.seed, Purpose.EVALUATION)
+    taken = seconds(lambda: setup.functions.elbo(params, key, rows, scored))
+    return taken / (size * LEVELS)
