@@ -99,7 +99,8 @@ def settings(config: Config) -> Settings:
         estep_batch_size=c.estep_batch_size, log_every=c.log_every, seed=config.seed,
         optimizer=o.name, learning_rate=o.learning_rate, warmup_steps=o.warmup_steps,
         weight_decay=o.weight_decay, clip_norm=o.clip_norm, ema_decay=o.ema_decay,
-        em=e.on, em_start=e.start, row_share=e.row_share, use_ema=e.use_ema,
+        em=e.on, em_start=e.start, initial_row_share=e.initial_row_share,
+        row_share=e.row_share, use_ema=e.use_ema,
         sampler=_sampler("sampler", config.sampler), family=family,
     )  # fmt: skip
     construct("train", lambda: made.plan)

@@ -15,6 +15,13 @@ from ambient_jax.training.progress import Position, Progress
 TRUST_S = 20.0
 """Seconds of a run after which its own pace counts as much as what was measured."""
 
+COMPILED_LATER = 4
+"""Programs of about the size of the likelihood's that evaluation compiles: draws,
+marginals, the consistency gap and the chain rule."""
+
+SHORT_S = 30 * 60.0
+"""Seconds that a run should take unless told otherwise."""
+
 
 def duration(taken: float) -> str:
     """A duration in words, as exact as a forecast can be."""
@@ -77,6 +84,24 @@ class Plan:
             training -= self.mstep
         return Parts(training, esteps, evaluation)
 
+    def hint(self, row_share: float) -> str | None:
+        """What ends the whole run in `SHORT_S`; None where it does, or nothing can.
+
+        Args:
+          row_share: share of the rows that a later E-step draws now.
+        """
+        training, esteps, evaluation = self.left(Position())
+        initial = next((taken for taken in self.esteps if taken), 0.0)
+        shrinking = training + esteps - initial
+        factor = (SHORT_S - initial - evaluation) / shrinking
+        steps = int(self.steps_per_round * factor)
+        if factor >= 1 or steps < 1:
+            return None
+        flags = f"--config.train.steps_per_round={steps}"
+        if esteps:
+            flags += f" --config.em.row_share={row_share * factor:.3f}"
+        return f"hint: {flags} would end such a run in {duration(SHORT_S)} here"
+
 
 @dataclass(kw_only=True)
 class Forecast:
@@ -120,7 +145,7 @@ def measure(setup: Setup, progress: Progress, every_rounds: int) -> Plan:
             per_row[1] = trainer.time_estep(progress, initial=False)
     evaluated = [(r + 1) % every_rounds == 0 or r + 1 == rounds for r in range(rounds)]
     costs = _evaluation_passes(setup, progress.completions)
-    per_pass = _time_pass(setup, progress)
+    per_pass, compilation = _time_pass(setup, progress)
     return Plan(
         mstep=step * trainer.plan.steps_per_round,
         esteps=tuple(n * per_row[r != start] for r, n in enumerate(rows)),
@@ -128,7 +153,7 @@ def measure(setup: Setup, progress: Progress, every_rounds: int) -> Plan:
             per_pass * costs[start is not None and r >= start] * evaluated[r]
             for r in range(rounds)
         ),
-        final=per_pass * costs[2],
+        final=per_pass * costs[2] + COMPILED_LATER * compilation,
         steps_per_round=trainer.plan.steps_per_round, rows=rows,
     )  # fmt: skip
 
@@ -145,10 +170,10 @@ def _evaluation_passes(setup: Setup, completions: np.ndarray) -> tuple[int, int,
     )
 
 
-def _time_pass(setup: Setup, progress: Progress) -> float:
-    """Seconds per row and forward pass of an evaluation."""
+def _time_pass(setup: Setup, progress: Progress) -> tuple[float, float]:
+    """Seconds per row and forward pass of an evaluation, and of one compilation."""
     size, valid = setup.functions.batch_size, setup.dataset.valid
     rows, scored = valid.tokens[:size], valid.observed[:size]
     params, key = setup.params(progress), derive(setup.config.seed, Purpose.EVALUATION)
-    taken = seconds(lambda: setup.functions.elbo(params, key, rows, scored))
-    return taken / (size * LEVELS)
+    taken, first = seconds(lambda: setup.functions.elbo(params, key, rows, scored))
+    return taken / (size * LEVELS), first

@@ -95,6 +95,8 @@ def _forecast(setup: Setup, progress: Progress) -> Plan:
         f"peak memory about {peak_memory_mib() / 1024:.1f} GiB",
         flush=True,
     )
+    if hint := plan.hint(setup.config.em.row_share):
+        print(hint, flush=True)
     return plan
 
 

@@ -125,9 +125,10 @@ class EStepDriver:
         context = None if self.data.context is None else self.data.context[some]
         rows, arguments = self.data.rows[some], (params, completer.schedule(0))
         key = keys.derive(self.seed, keys.Purpose.E_STEP, 0)
-        return seconds(
+        taken, _ = seconds(
             lambda: row_map(arguments, key, rows, completions[some], context=context)
-        ) / len(rows)
+        )
+        return taken / len(rows)
 
     def run(
         self, params: Params, completions: np.ndarray, round_: int, start: int = 0

@@ -136,7 +136,7 @@ class Trainer:
             state, _ = self._step(state, batch, self._key)
             jax.block_until_ready(state)
 
-        return seconds(step)
+        return seconds(step)[0]
 
     def time_estep(self, progress: Progress, initial: bool) -> float:
         """Returns the seconds per row of an E-step; see `EStepDriver.time_batch`."""
