@@ -51,10 +51,10 @@ def _train(config: Config, workdir: Workdir, stop: StopRequest) -> int:
     finish.forget(workdir)
     if not where_done(progress):
         _run_rounds(setup, workdir, checkpoints, progress, stop)
-    if stop.number:
+    if stop.interrupted():  # perhaps only after the last round
         checkpoints.close()
         print("saved; the same command goes on from here")
-        return 128 + stop.number
+        return 128 + (stop.number or 0)
     finish.finish(setup, workdir, checkpoints, progress)
     checkpoints.close()
     return 0
