@@ -28,7 +28,22 @@ sys.exit(7)
 """
 
 
-def start(unsaved: str, grace: float, busy: str) -> subprocess.Popen:
+@pytest.fixture
+def start():
+    """Starts `PROGRAM`; whatever still runs after the test is ended."""
+    started: list[subprocess.Popen] = []
+
+    def program(unsaved: str, grace: float, busy: str) -> subprocess.Popen:
+        started.append(launch(unsaved, grace, busy))
+        return started[-1]
+
+    yield program
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def launch(unsaved: str, grace: float, busy: str) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, unsaved, str(grace), busy], cwd=ROOT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -40,7 +55,7 @@ def start(unsaved: str, grace: float, busy: str) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_signal_ends_a_busy_process(number):
+def test_the_second_signal_ends_a_busy_process(start, number):
     process = start("unsaved", 1e6, "busy")
     process.send_signal(number)
     time.sleep(0.5)
@@ -51,7 +66,7 @@ def test_the_second_signal_ends_a_busy_process(number):
     assert f"{number.name}: saving" in err
 
 
-def test_the_first_signal_ends_a_process_with_nothing_to_save():
+def test_the_first_signal_ends_a_process_with_nothing_to_save(start):
     process = start("saved", 1e6, "busy")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -60,7 +75,7 @@ def test_the_first_signal_ends_a_process_with_nothing_to_save():
     assert "goes on from what is saved" in err
 
 
-def test_a_signal_that_is_not_noticed_ends_the_process_after_a_while():
+def test_a_signal_that_is_not_noticed_ends_the_process_after_a_while(start):
     process = start("unsaved", 0.2, "busy")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
@@ -69,7 +84,7 @@ def test_a_signal_that_is_not_noticed_ends_the_process_after_a_while():
     assert "stopped without saving" in err
 
 
-def test_a_run_that_noticed_may_take_its_time_to_save():
+def test_a_run_that_noticed_may_take_its_time_to_save(start):
     process = start("unsaved", 0.2, "attentive")
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=100)
