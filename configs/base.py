@@ -12,6 +12,8 @@ from ml_collections.config_dict import placeholder
 from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.assembly.settings import SMALL, Settings
+from ambient_jax.data.npz_header import array_shapes
+from configs import own_rows
 
 DEFAULT, MASKED = Settings(), MaskedSettings()
 
@@ -105,6 +107,7 @@ def _em() -> ConfigDict:
     c.on = False  # whether there are E-steps
     c.start = placeholder(float)  # share of the run before them; unset: by the data
     c.fraction = MASKED.fraction  # share of a row's missing cells redrawn; 1: fresh
+    c.initial_row_share = DEFAULT.initial_row_share  # share of the rows drawn first
     c.row_share = DEFAULT.row_share  # share of the rows drawn per later E-step
     c.reveals = MASKED.refresh_sampler.num_reveals  # of a later E-step
     c.corrector_sweeps = MASKED.refresh_sampler.corrector_sweeps  # after its reveals
@@ -181,9 +184,7 @@ def _by_data_set(config: ConfigDict) -> None:
         config.eval.update(every_rounds=4, round_rows=400, num_exact=64)
     elif config.data.source.endswith(".npz"):
         _small(config)
-        config.network.update(width=64)
-        config.train.update(steps_per_round=100)
-        config.em.update(reveals=8, initial_reveals=32)
+        own_rows.set_sizes(config, array_shapes(config.data.source))
 
 
 def _small(config: ConfigDict) -> None:

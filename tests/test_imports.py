@@ -22,6 +22,7 @@ ROOMS = (
     ("types", "errors", "nesting", "files", "compilation", "keys", "mesh", "family"),
     ("diffusion",),
     ("networks",),
+    ("priors",),
     ("data",),
     ("inference",),
     ("training",),

@@ -23,6 +23,11 @@ class Imputation:
     functions: RowFunctions
     held_out: HeldOut
 
+    @property
+    def row_passes(self) -> int:
+        """See `suite.Evaluator`."""
+        return len(self.held_out.test)
+
     def __call__(self, params: Params, key: RootKey) -> Figures:
         truth, hidden = self.held_out.test, ~self.held_out.test_observed
         if not hidden.any():

@@ -7,7 +7,7 @@ import numpy as np
 
 from ambient_jax.evaluation import estimate
 from ambient_jax.evaluation.estimate import Figures
-from ambient_jax.inference.row_functions import LEVELS, RowFunctions
+from ambient_jax.inference.row_functions import DEFECT_PASSES, LEVELS, RowFunctions
 from ambient_jax.types import Params, RootKey
 
 
@@ -33,6 +33,11 @@ class Nll:
     num_draws: int = 1
     by_t: str | None = None
     nats_per_row: dict[str, np.ndarray] | None = None
+
+    @property
+    def row_passes(self) -> int:
+        """See `suite.Evaluator`."""
+        return int(self.scored.any(axis=1).sum()) * LEVELS * self.num_draws
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         some = self.scored.any(axis=1)  # a row with nothing to score says nothing
@@ -66,6 +71,11 @@ class ExactNll:
     name: str
     x: np.ndarray
 
+    @property
+    def row_passes(self) -> int:
+        """See `suite.Evaluator`."""
+        return self.x.size
+
     def __call__(self, params: Params, key: RootKey) -> Figures:
         everything = np.ones(self.x.shape, bool)
         nats = self.functions.chain_rule(params, key, self.x, everything)
@@ -78,6 +88,11 @@ class ConsistencyGap:
 
     functions: RowFunctions
     x: np.ndarray
+
+    @property
+    def row_passes(self) -> int:
+        """See `suite.Evaluator`."""
+        return len(self.x) * DEFECT_PASSES
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
         yield from estimate.mean(

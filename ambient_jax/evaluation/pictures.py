@@ -22,6 +22,14 @@ class Gallery:
     dataset: Dataset
     count: int = 32
 
+    @property
+    def row_passes(self) -> int:
+        """What a call costs, in forward passes of the network times rows."""
+        drawn = self.count
+        if self.dataset.held_out is not None:
+            drawn += min(self.count // 2, len(self.dataset.held_out.test))
+        return drawn * self.functions.sampler.passes
+
     def __call__(
         self, params: Params, completions: np.ndarray, key: RootKey
     ) -> dict[str, np.ndarray]:

@@ -57,6 +57,12 @@ class Samples:
     num_samples: int
     cache: Path
 
+    @property
+    def row_passes(self) -> int:
+        """See `suite.Evaluator`; the classifier, a small network, is left out."""
+        completed = min(self.num_samples, len(self.held_out.test))
+        return (self.num_samples + completed) * self.functions.sampler.passes
+
     def __call__(self, params: Params, key: RootKey) -> Figures:
         generate, complete = jax.random.split(key)
         test, mask = self.held_out.test, self.held_out.mask

@@ -10,8 +10,17 @@ import numpy as np
 from ambient_jax.evaluation.estimate import Figures
 from ambient_jax.types import Params, RootKey
 
-Evaluator = Callable[[Params, RootKey], Figures]
-"""Yields `(name, value)` for parameters and a key."""
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Yields `(name, value)` for parameters and a key."""
+
+    @property
+    def row_passes(self) -> int:
+        """What a call costs, in forward passes of the network times rows."""
+        ...
+
+    def __call__(self, params: Params, key: RootKey) -> Figures: ...
 
 
 @runtime_checkable
@@ -77,6 +86,15 @@ class Suite:
         """
         evaluators = self.evaluators.full(completions, nats_per_row)
         return self._run(params, watch(evaluators), key)
+
+    def row_passes(self, completions: np.ndarray, full: bool) -> int:
+        """What `cheap` or `full` costs, in forward passes times rows."""
+        made = (
+            self.evaluators.full(completions, None)
+            if full
+            else self.evaluators.cheap(completions)
+        )
+        return sum(evaluator.row_passes for evaluator in made)
 
     @staticmethod
     def _run(

@@ -100,7 +100,8 @@ def settings(config: Config) -> Settings:
         estep_batch_size=c.estep_batch_size, log_every=c.log_every, seed=config.seed,
         optimizer=o.name, learning_rate=o.learning_rate, warmup_steps=o.warmup_steps,
         weight_decay=o.weight_decay, clip_norm=o.clip_norm, ema_decay=o.ema_decay,
-        em=e.on, em_start=e.start, row_share=e.row_share, use_ema=e.use_ema,
+        em=e.on, em_start=e.start, initial_row_share=e.initial_row_share,
+        row_share=e.row_share, use_ema=e.use_ema,
         sampler=_sampler("sampler", config.sampler), family=family,
         prior=_prior(config.prior),
     )  # fmt: skip
@@ -174,7 +175,8 @@ MINIMUM = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
     "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
     "em.reveals": 1, "em.initial_reveals": 1, "em.corrector_sweeps": 0,
-    "prior.members": 1, "prior.steps": 1, "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
+    "prior.members": 1, "prior.steps": 1,
+    "sampler.reveals": 1, "sampler.corrector_sweeps": 0,
 }  # fmt: skip
 
 

@@ -5,12 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from ambient_jax.experiment.forecast import Forecast, duration
 from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.report.tensorboard import TensorBoard
 from ambient_jax.training.bars import TerminalBar
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.hooks import Bar
-from ambient_jax.training.progress import Progress
+from ambient_jax.training.progress import Phase, Position, Progress
 from ambient_jax.training.recorder import Recorder
 
 SCORE = "valid_nll_nats"
@@ -23,7 +26,8 @@ class RunHooks:
 
     Attributes:
       figures: cheap evaluation of a progress, `{name: value}`.
-      pictures: draws pictures to TensorBoard for a progress.
+      pictures: draws the pictures for TensorBoard.
+      forecast: of the time left.
       rounds, every_rounds: evaluate each `every_rounds`-th round, and the last.
       seconds_before: wall time of earlier starts of this run.
     """
@@ -33,7 +37,8 @@ class RunHooks:
     tensorboard: TensorBoard
     stop: StopRequest
     figures: Callable[[Progress], dict[str, float]]
-    pictures: Callable[[Progress, TensorBoard], None]
+    pictures: Callable[[Progress], dict[str, np.ndarray]]
+    forecast: Forecast
     rounds: int
     every_rounds: int
     seconds_before: float = 0.0
@@ -46,14 +51,20 @@ class RunHooks:
 
     def evaluate(self, progress: Progress) -> None:
         round_ = progress.position.round + 1
-        if round_ % self.every_rounds and round_ != self.rounds:
-            return
-        figures = self.figures(progress)
-        self._score = figures.get(SCORE)
-        self.log(progress.position.round, int(progress.state.step), figures)
-        self.pictures(progress, self.tensorboard)
-        shown = " ".join(f"{k} {figures[k]:.4g}" for k in SHOWN if k in figures)
-        print(f"round {round_}/{self.rounds}: {shown}", flush=True)
+        figures: dict[str, float] = {}
+        if round_ % self.every_rounds == 0 or round_ == self.rounds:
+            figures, drawn = self.figures(progress), self.pictures(progress)
+            step = int(progress.state.step)  # all is drawn: from here on it is logged
+            self._score = figures.get(SCORE)
+            self.log(progress.position.round, step, figures)
+            self.tensorboard.pictures(step, drawn)
+        shown = "".join(f"{k} {figures[k]:.4g}, " for k in SHOWN if k in figures)
+        after = dataclasses.replace(progress.position, round=round_, phase="estep")
+        left = self.forecast.left(dataclasses.replace(after, index=0))
+        print(
+            f"round {round_}/{self.rounds}: {shown}about {duration(left)} left",
+            flush=True,
+        )
 
     def save(self, progress: Progress) -> None:
         self.recorder.sync()
@@ -66,10 +77,19 @@ class RunHooks:
         self._score = None
 
     def interrupted(self) -> bool:
-        return self.stop.number is not None
+        return self.stop.interrupted()
 
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
-        return TerminalBar(f"round {round_ + 1}/{self.rounds} {phase}", total, done)
+        left = duration(self.forecast.left(self._position(phase, round_, done)))
+        label = f"round {round_ + 1}/{self.rounds} (about {left} left) {phase}"
+        return TerminalBar(label, total, done)
 
+    @staticmethod
+    def _position(phase: str, round_: int, done: int) -> Position:
+        return Position(round=round_, phase=PHASES[phase], index=done)
+
+
+PHASES: dict[str, Phase] = {"prior": "prior", "E-step": "estep", "M-step": "mstep"}
+"""Phases by the label of their bar."""
 
 SHOWN = ("test_nll_nats", "valid_nll_nats", "completion_nll_nats", "consistency_gap")

@@ -1,5 +1,6 @@
 """Builds the parts of a run from its config, before anything is written."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Setup:
     """The parts of a run that is ready to start.
 
     Attributes:
+      functions: those of the suite, compiled once.
       which: the checkpoint that the final figures are computed from, `best` or `last`.
       revision: git revision of the source at the start of this process.
     """
@@ -38,6 +40,7 @@ class Setup:
     mesh: Mesh
     dataset: Dataset
     trainer: Trainer
+    functions: RowFunctions
     suite: Suite
     gallery: Gallery
     which: str
@@ -53,8 +56,15 @@ class Setup:
         return self.trainer.sampling_params(progress)
 
 
-def make(config: Config, cache: Path) -> Setup:
+def make(
+    config: Config, cache: Path, before_batch: Callable[[], None] | None = None
+) -> Setup:
     """Loads the data and builds everything. Writes nothing.
+
+    Args:
+      config: of the run.
+      cache: file for the classifier of samples.
+      before_batch: called before each batch of an evaluation; it may raise.
 
     Raises:
       UserError: a field or the data are not usable.
@@ -67,15 +77,17 @@ def make(config: Config, cache: Path) -> Setup:
     trainer = assemble(network, train, settings, mesh)
     sampler, batch = settings.sampler, settings.estep_batch_size
     small = GALLERY_BATCH * mesh.size
+    functions = RowFunctions(network, mesh, batch, sampler, before_batch)
     return Setup(
-        config=config, mesh=mesh, dataset=dataset, trainer=trainer,
+        config=config, mesh=mesh, dataset=dataset, trainer=trainer, functions=functions,
         suite=Suite(evaluators=MaskedEvaluators(
-            functions=RowFunctions(network, mesh, batch, sampler),
-            dataset=dataset, round_rows=e.round_rows, num_draws=e.num_draws,
+            functions=functions, dataset=dataset, round_rows=e.round_rows,
+            num_draws=e.num_draws,
             num_exact=e.num_exact, num_samples=e.num_samples, cache=cache,
         )),
         gallery=Gallery(
-            functions=RowFunctions(network, mesh, small, sampler), dataset=dataset
+            functions=RowFunctions(network, mesh, small, sampler, before_batch),
+            dataset=dataset,
         ),
         which=which_checkpoint(config),
         revision=git_revision(),

@@ -11,6 +11,8 @@ from ambient_jax import keys
 from ambient_jax.errors import TrainingDiverged, UserError
 from ambient_jax.experiment import finish
 from ambient_jax.experiment.config import Config
+from ambient_jax.experiment.environment import peak_memory_mib
+from ambient_jax.experiment.forecast import Forecast, Plan, measure
 from ambient_jax.experiment.hooks import RunHooks
 from ambient_jax.experiment.setup import Setup, check_network, make
 from ambient_jax.experiment.signals import StopRequest
@@ -26,7 +28,12 @@ from ambient_jax.training.trainer import Interrupted
 
 def train(config: Config, workdir: Workdir) -> int:
     """Starts or continues a run; returns the exit code (128 + signal if stopped)."""
-    setup = make(config, workdir / "classifier.npz")
+    with StopRequest() as stop:
+        return _train(config, workdir, stop)
+
+
+def _train(config: Config, workdir: Workdir, stop: StopRequest) -> int:
+    setup = make(config, workdir / "classifier.npz", lambda: _leave_if_asked(stop))
     size = check_network(setup)
     found = workdir.claim(config.to_dict(), setup.dataset)
     _introduce(setup, workdir, size)
@@ -42,27 +49,55 @@ def train(config: Config, workdir: Workdir) -> int:
         print(f"this run is finished; see {workdir / 'report.html'}")
         return 0
     finish.forget(workdir)
-    with StopRequest() as stop:
-        with _hooks(setup, workdir, checkpoints, progress, stop) as hooks:
-            try:
-                setup.trainer.run(progress, hooks)
-            except TrainingDiverged as error:
-                raise UserError(
-                    f"{error} (config.optimizer.learning_rate, "
-                    "config.consistency.weight) and use a new --workdir"
-                ) from error
-            except Interrupted:
-                checkpoints.close()
-                print("saved; the same command goes on from here")
-                return 128 + (stop.number or 0)
-            checkpoints.wait()
-            if stop.number:  # it came while the last round was evaluated
-                checkpoints.close()
-                print("saved; the same command makes the final figures")
-                return 128 + stop.number
+    if not where_done(progress):
+        _run_rounds(setup, workdir, checkpoints, progress, stop)
+    if stop.interrupted():  # perhaps only after the last round
+        checkpoints.close()
+        print("saved; the same command goes on from here")
+        return 128 + (stop.number or 0)
     finish.finish(setup, workdir, checkpoints, progress)
     checkpoints.close()
     return 0
+
+
+def _run_rounds(
+    setup: Setup, workdir: Workdir, checkpoints: Checkpoints, progress: Progress,
+    stop: StopRequest,
+) -> None:  # fmt: skip
+    """Runs to the end of the last round, or until a signal, and saves."""
+    plan = _forecast(setup, progress)
+    with (
+        _hooks(setup, workdir, checkpoints, progress, stop, plan) as hooks,
+        stop.saving_first(),
+    ):
+        try:
+            setup.trainer.run(progress, hooks)
+        except TrainingDiverged as error:
+            raise UserError(
+                f"{error} (config.optimizer.learning_rate, "
+                "config.consistency.weight) and use a new --workdir"
+            ) from error
+        except Interrupted:
+            pass
+        checkpoints.wait()
+
+
+def _leave_if_asked(stop: StopRequest) -> None:
+    if stop.interrupted():
+        raise Interrupted
+
+
+def _forecast(setup: Setup, progress: Progress) -> Plan:
+    """Measures and prints how long the rest of the run takes."""
+    plan = measure(setup, progress, setup.config.eval.every_rounds)
+    print(
+        f"expected: {plan.left(progress.position).describe()}, "
+        f"peak memory about {peak_memory_mib() / 1024:.1f} GiB",
+        flush=True,
+    )
+    if hint := plan.hint(setup.config.em.row_share):
+        print(hint, flush=True)
+    return plan
 
 
 def where_done(progress: Progress) -> bool:
@@ -73,7 +108,7 @@ def where_done(progress: Progress) -> bool:
 @contextlib.contextmanager
 def _hooks(
     setup: Setup, workdir: Workdir, checkpoints: Checkpoints, progress: Progress,
-    stop: StopRequest,
+    stop: StopRequest, plan: Plan,
 ) -> Iterator[RunHooks]:  # fmt: skip
     seed, config = setup.config.seed, setup.config
     evaluation_key = keys.derive(seed, keys.Purpose.EVALUATION, 0)
@@ -82,10 +117,9 @@ def _hooks(
         params = setup.params(now)
         return setup.suite.cheap(params, now.completions, evaluation_key)
 
-    def pictures(now: Progress, board: TensorBoard) -> None:
+    def pictures(now: Progress) -> dict[str, np.ndarray]:
         key = keys.derive(seed, keys.Purpose.PICTURES)
-        drawn = setup.gallery(setup.params(now), now.completions, key)
-        board.pictures(int(now.state.step), drawn)
+        return setup.gallery(setup.params(now), now.completions, key)
 
     position = progress.position
     recorder = Recorder(workdir / "metrics.csv", position.metric_rows)
@@ -93,7 +127,8 @@ def _hooks(
     try:
         yield RunHooks(
             recorder=recorder, checkpoints=checkpoints, tensorboard=board, stop=stop,
-            figures=figures, pictures=pictures, rounds=config.train.rounds,
+            figures=figures, pictures=pictures,
+            forecast=Forecast(plan=plan, start=position), rounds=config.train.rounds,
             every_rounds=config.eval.every_rounds, seconds_before=position.seconds,
         )  # fmt: skip
     finally:

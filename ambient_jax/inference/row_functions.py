@@ -1,5 +1,6 @@
 """The functions of a masked denoiser over rows, each compiled once."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 import jax
@@ -8,13 +9,16 @@ from jax.sharding import Mesh
 
 from ambient_jax.diffusion.masked import likelihood, sampling
 from ambient_jax.diffusion.masked.losses import cross_entropy
-from ambient_jax.diffusion.masked.martingale_defect import martingale_defect
+from ambient_jax.diffusion.masked.martingale_defect import PASSES, martingale_defect
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, bind
 
 LEVELS = 10
 """Strata of the masked share in one pass of `RowFunctions.elbo`."""
+
+DEFECT_PASSES = PASSES
+"""Forward passes of `RowFunctions.defect`."""
 
 
 class RowFunctions:
@@ -28,25 +32,29 @@ class RowFunctions:
       mesh: devices; rows are split over them.
       batch_size: rows per call.
       sampler: settings of `draw`.
+      before_batch: see `RowMap`.
     """
 
     def __init__(
-        self, denoiser: Denoiser, mesh: Mesh, batch_size: int, sampler: Sampler
-    ):
-        self.denoiser, self.mesh = denoiser, mesh
+        self, denoiser: Denoiser, mesh: Mesh, batch_size: int, sampler: Sampler,
+        before_batch: Callable[[], None] | None = None,
+    ):  # fmt: skip
+        self.denoiser, self.mesh, self.before_batch = denoiser, mesh, before_batch
         self.batch_size, self.sampler = batch_size, sampler
 
     def for_few(self, num_rows: int) -> "RowFunctions":
         """Returns functions with a smaller batch, for no more than `num_rows` rows."""
         size = -(-num_rows // self.mesh.size) * self.mesh.size
         size = min(size, self.batch_size)
-        return RowFunctions(self.denoiser, self.mesh, size, self.sampler)
+        return RowFunctions(
+            self.denoiser, self.mesh, size, self.sampler, self.before_batch
+        )
 
     def _map(self, function) -> RowMap:
         def run(params, row_keys, *rows, context=None):
             return function(bind(self.denoiser, params, context), row_keys, *rows)
 
-        return RowMap(run, self.mesh, self.batch_size)
+        return RowMap(run, self.mesh, self.batch_size, self.before_batch)
 
     @cached_property
     def draw(self) -> RowMap:

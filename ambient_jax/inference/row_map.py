@@ -1,5 +1,6 @@
 """Maps a compiled function over all rows of a data set in padded, sharded batches."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,6 +22,20 @@ padding do not matter. Where rows have a context it is passed as `context=`.
 """
 
 
+def seconds(call: Callable[[], Any]) -> tuple[float, float]:
+    """Returns how long a call takes, and how much longer the first one did.
+
+    The first call includes the compilation of what it calls.
+    """
+    clock = time.perf_counter()
+    call()
+    first = time.perf_counter() - clock
+    clock = time.perf_counter()
+    call()
+    taken = time.perf_counter() - clock
+    return taken, max(0.0, first - taken)
+
+
 class RowMap:
     """A function of rows, compiled once, for any number of rows on the host.
 
@@ -31,13 +46,18 @@ class RowMap:
       function: see `RowFunction`.
       mesh: devices; rows are split over its `data` axis.
       batch_size: rows per call, a multiple of the number of devices.
+      before_batch: called before each batch; it may raise to stop the work.
 
     Raises:
       UserError: the devices do not divide the batch size.
     """
 
-    def __init__(self, function: RowFunction, mesh: Mesh, batch_size: int):
+    def __init__(
+        self, function: RowFunction, mesh: Mesh, batch_size: int,
+        before_batch: Callable[[], None] | None = None,
+    ):  # fmt: skip
         self.mesh = mesh
+        self._before_batch = before_batch
         self.batch_size = meshes.check_batch_size(mesh, batch_size)
 
         def run(
@@ -74,6 +94,8 @@ class RowMap:
         params, key = jax.device_put((params, key), meshes.replicated(self.mesh))
         pending: tuple[slice, Any] | None = None
         for begin in range(start, len(rows[0]), self.batch_size):
+            if self._before_batch is not None:
+                self._before_batch()
             where = slice(begin, min(begin + self.batch_size, len(rows[0])))
             result = self._dispatch(params, key, where, (ids, *rows), context)
             if pending is not None:

@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 
 from ambient_jax import keys
 from ambient_jax.family import Completer, Prior, TrainingData
-from ambient_jax.inference.row_map import RowMap
+from ambient_jax.inference.row_map import RowMap, seconds
 from ambient_jax.types import Denoiser, Params, bind
 
 
@@ -60,6 +60,14 @@ class EStep:
     def runs_in(self, round_: int) -> bool:
         """Whether the round starts with an E-step."""
         return self.start_round is not None and round_ >= self.start_round
+
+    def kind(self, round_: int) -> str:
+        """What draws in a round: `none`, `prior`, `initial` or `later`."""
+        if not self.runs_in(round_):
+            return "none"
+        if self.is_prior_round(round_):
+            return "prior"
+        return "initial" if round_ == self.start_round else "later"
 
     def is_prior_round(self, round_: int) -> bool:
         """Whether the E-step of the round draws from the prior."""
@@ -115,6 +123,8 @@ class EStepDriver:
     def chosen_rows(self, round_: int) -> np.ndarray:
         """Sorted indices `[n]` of the rows that this round's E-step draws."""
         n, settings = len(self.data), self.settings
+        if settings.is_prior_round(round_):
+            return np.arange(n)
         initial = round_ == settings.start_round
         share = settings.initial_row_share if initial else settings.row_share
         if share == 1:
@@ -122,6 +132,25 @@ class EStepDriver:
         rng = keys.host_rng(self.seed, keys.Purpose.E_STEP_ROWS, round_)
         count = max(1, round(share * n))
         return np.sort(rng.choice(n, count, replace=False))
+
+    def time_batch(self, params: Params, completions: np.ndarray, round_: int) -> float:
+        """Returns the seconds per row of one batch; its draws are dropped.
+
+        Args:
+          params, completions, round_: see `run`.
+        """
+        completer = self.settings.completer
+        assert completer is not None
+        initial = round_ == self.settings.start_round
+        row_map = self._row_maps[completer.program(initial)]
+        some = slice(row_map.batch_size)
+        context = None if self.data.context is None else self.data.context[some]
+        rows, arguments = self.data.rows[some], (params, completer.schedule(0))
+        key = keys.derive(self.seed, keys.Purpose.E_STEP, 0)
+        taken, _ = seconds(
+            lambda: row_map(arguments, key, rows, completions[some], context=context)
+        )
+        return taken / len(rows)
 
     def run(
         self, params: Params, completions: np.ndarray, round_: int, start: int = 0

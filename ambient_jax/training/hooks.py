@@ -15,7 +15,12 @@ class Hooks(Protocol):
         ...
 
     def evaluate(self, progress: Progress) -> None:
-        """Evaluates the model after the M-step of a round; may change `position`."""
+        """Evaluates the model after the M-step of a round; may change `position`.
+
+        Raises:
+          trainer.Interrupted: the run shall stop. Nothing has been logged; the progress
+            is saved then, and the evaluation starts anew when the run goes on.
+        """
         ...
 
     def save(self, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from ambient_jax import keys
 from ambient_jax import mesh as meshes
 from ambient_jax.compilation import jit
 from ambient_jax.family import Prior, TrainingData
-from ambient_jax.inference.row_map import RowMap
+from ambient_jax.inference.row_map import RowMap, seconds
 from ambient_jax.types import Params
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 500
@@ -121,6 +121,25 @@ class PriorFit:
         ):
             completions[where] = drawn
             yield where.stop
+
+    def time_step(self, state: PriorState) -> float:
+        """Returns the seconds of a step; a copy of the state takes it."""
+        if not self.prior.num_steps:
+            return 0.0
+        rows = meshes.put_rows(self._mesh, self._data.rows[self._batch_order()[0]])
+        state, key = jax.tree.map(jnp.copy, state), self._placed(self._key(STEP))
+
+        def step() -> None:
+            nonlocal state
+            state = jax.block_until_ready(self._step(state, rows, key))
+
+        return seconds(step)[0]
+
+    def time_draws(self, state: PriorState) -> float:
+        """Returns the seconds per row of a batch of draws, which are dropped."""
+        rows = self._data.rows[: self._draws.batch_size]
+        components, key = self.components(state, ROUND, 0), self._key(ROUND, 0)
+        return seconds(lambda: self._draws(components, key, rows))[0] / len(rows)
 
     def components(self, state: PriorState, *numbers: int):
         """Returns the components of the best parameters."""

@@ -2,24 +2,26 @@
 
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 import optax
 from jax.sharding import Mesh
 
 from ambient_jax import keys
 from ambient_jax import mesh as meshes
-from ambient_jax.errors import TrainingDiverged, UserError
-from ambient_jax.family import Batch, Objective, TrainingData
+from ambient_jax.errors import UserError
+from ambient_jax.family import Metrics, Objective, TrainingData
+from ambient_jax.training.batches import Batches
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks
 from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
-from ambient_jax.training.state import init_state, metric_names, zero_sums
+from ambient_jax.training.state import init_state, metric_names
 from ambient_jax.training.train_step import compile_train_step
+from ambient_jax.training.window import Window, refuse_divergence
 from ambient_jax.types import Denoiser, Params
 
 
@@ -102,10 +104,13 @@ class Trainer:
         self.denoiser, self.data, self.plan, self.mesh = denoiser, data, plan, mesh
         self.estep, self.objective = estep, objective
         self._optimizer = optimizer
-        self._key = jax.device_put(
+        self.batches = Batches(
+            data, plan.seed, plan.steps_per_round, plan.batch_size, mesh
+        )
+        self.key = jax.device_put(
             keys.derive(plan.seed, keys.Purpose.TRAIN_STEP), meshes.replicated(mesh)
         )
-        self._step = compile_train_step(
+        self.step = compile_train_step(
             mesh, denoiser=denoiser, objective=objective, optimizer=optimizer,
             ema_decay=plan.ema_decay,
         )  # fmt: skip
@@ -114,7 +119,7 @@ class Trainer:
             self.prior_fit = PriorFit(
                 estep.prior, data, mesh, plan.estep_batch_size, plan.seed
             )
-        self._driver = EStepDriver(
+        self.driver = EStepDriver(
             denoiser, data, estep, mesh, plan.estep_batch_size, plan.seed
         )
 
@@ -128,6 +133,12 @@ class Trainer:
             position=Position(phase="prior" if self.prior_fit else "estep"),
             prior=self.prior_fit.start() if self.prior_fit else None,
         )
+
+    def rows_drawn(self, round_: int) -> int:
+        """Number of rows that the E-step of a round draws."""
+        if not self.estep.runs_in(round_):
+            return 0
+        return len(self.driver.chosen_rows(round_))
 
     def run(self, progress: Progress, hooks: Hooks) -> Progress:
         """Runs from `progress` to the end of the last round, and returns it.
@@ -177,7 +188,7 @@ class Trainer:
             return self.prior_fit.draws(
                 progress.prior, progress.completions, position.round, position.index
             )
-        return self._driver.run(
+        return self.driver.run(
             self.sampling_params(progress), progress.completions, position.round,
             position.index,
         )  # fmt: skip
@@ -185,9 +196,7 @@ class Trainer:
     def _run_estep(self, progress: Progress, hooks: Hooks) -> None:
         start = progress.position
         if self.estep.runs_in(start.round):
-            by_prior = self.estep.is_prior_round(start.round)
-            total = len(self._driver.chosen_rows(start.round))
-            total = len(self.data) if by_prior else total
+            total = self.rows_drawn(start.round)
             bar = hooks.bar("E-step", start.round, total, start.index)
             clock = time.perf_counter()
             for done in self._draws(progress):
@@ -204,12 +213,15 @@ class Trainer:
     def _run_mstep(self, progress: Progress, hooks: Hooks) -> None:
         plan, position = self.plan, progress.position
         bar = hooks.bar("M-step", position.round, plan.steps_per_round, position.index)
-        order = self._batch_order(position.round)
-        window = _Window(plan.batch_size, metric_names(self.objective))
+        order = self.batches.order(position.round)
+        window = Window(plan.batch_size, metric_names(self.objective))
+        running: deque[Metrics] = deque([{}])
         for index in range(position.index, plan.steps_per_round):
-            batch = self._batch(progress.completions, order[index])
+            batch = self.batches.placed(progress.completions, order[index])
             with jax.transfer_guard("disallow"):
-                progress.state, _ = self._step(progress.state, batch, self._key)
+                progress.state, made = self.step(progress.state, batch, self.key)
+            running.append(made)
+            jax.block_until_ready(running.popleft())  # else many would be under way
             window.steps += 1
             _move(progress, index=index + 1)
             figures: dict[str, float] = {}
@@ -223,60 +235,17 @@ class Trainer:
         _move(progress, phase="evaluate", index=0)
 
     def _run_evaluation(self, progress: Progress, hooks: Hooks) -> None:
-        hooks.evaluate(progress)
+        try:
+            hooks.evaluate(progress)
+        except Interrupted:
+            hooks.save(progress)
+            raise
         round_ = progress.position.round + 1
         phase = "done" if round_ >= self.plan.rounds else "estep"
         _move(progress, round=round_, phase=phase, index=0)
         hooks.save(progress)
         if phase != "done":
             _stop_if_asked(progress, hooks, saved=True)
-
-    def _batch_order(self, round_: int) -> np.ndarray:
-        """Row indices `[steps, B]` of a round: whole passes, each in a new order."""
-        plan, n = self.plan, len(self.data)
-        rng = keys.host_rng(plan.seed, keys.Purpose.BATCH_ORDER, round_)
-        needed = plan.steps_per_round * plan.batch_size
-        passes = [rng.permutation(n) for _ in range(-(-needed // n))]
-        return np.concatenate(passes)[:needed].reshape(-1, plan.batch_size)
-
-    def _batch(self, completions: np.ndarray, where: np.ndarray) -> Batch:
-        optional = (self.data.context, self.data.excluded_rows)
-        rows = Batch(
-            self.data.rows[where],
-            completions[where],
-            *(None if array is None else array[where] for array in optional),
-        )
-        return meshes.put_rows(self.mesh, rows)
-
-
-@dataclass
-class _Window:
-    """Throughput and means of the metrics since the last read."""
-
-    batch_size: int
-    names: tuple[str, ...]
-    steps: int = 0
-    clock: float = dataclasses.field(default_factory=time.perf_counter)
-
-    def read(self, progress: Progress) -> dict[str, float]:
-        """Means over the window; empties the sums. Waits for the device."""
-        sums, bad = jax.device_get((progress.state.sums, progress.state.bad_step))
-        _refuse_divergence(progress, int(bad))
-        placed = jax.device_put(zero_sums(self.names), progress.state.step.sharding)
-        progress.state = dataclasses.replace(progress.state, sums=placed)
-        now = time.perf_counter()
-        rate = self.steps * self.batch_size / (now - self.clock)
-        self.steps, self.clock = 0, now
-        count = sums.pop("count")
-        figures = {f"train_{k}" if k == "loss" else k: float(v / count)
-                   for k, v in sums.items()}  # fmt: skip
-        return figures | {"train_items_per_s": rate}
-
-
-def _refuse_divergence(progress: Progress, bad_step: int) -> None:
-    """A state whose loss was not finite is never saved."""
-    if bad_step >= 0:
-        raise TrainingDiverged(progress.position.round, bad_step)
 
 
 def _move(progress: Progress, **changes) -> None:
@@ -286,6 +255,6 @@ def _move(progress: Progress, **changes) -> None:
 def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> None:
     if hooks.interrupted():
         if not saved:
-            _refuse_divergence(progress, int(progress.state.bad_step))
+            refuse_divergence(progress, int(progress.state.bad_step))
             hooks.save(progress)
         raise Interrupted

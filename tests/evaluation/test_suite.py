@@ -1,6 +1,6 @@
 """Figures on toys with known answers, and which ones are left out."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -174,3 +174,39 @@ def test_gallery_keeps_what_was_observed(tmp_path):
     assert np.array_equal(found["test_completed"][seen], found["test_truth"][seen])
     assert np.array_equal(found["test_mean"][seen], found["test_truth"][seen])
     assert (found["test_completed"] < 2).all()
+
+
+@dataclass(frozen=True)
+class Counted(Table):
+    """A table that counts the rows of its forward passes."""
+
+    rows: list = field(default_factory=list)
+
+    def apply(self, params, z):
+        jax.debug.callback(lambda: self.rows.append(z.shape[0]))
+        return super().apply(params, z)
+
+
+def test_the_cost_of_an_evaluator_is_what_it_calls_the_network_for(tmp_path):
+    """Otherwise the forecast of a run would be wrong, and nothing would show it."""
+    data = dataset(n=12)
+    _, params = Table.exact(P)
+    network = Counted(4)
+    functions = RowFunctions(network, make_mesh(1), 1, Sampler(num_reveals=3))
+    evaluators = MaskedEvaluators(
+        functions=functions, dataset=data, round_rows=5, num_draws=2, num_exact=3,
+        num_samples=4, cache=tmp_path / "classifier.npz",
+    )  # fmt: skip
+    full = data.held_out.test[:7]
+    gallery = Gallery(functions=functions, dataset=data, count=6)
+    made = [*evaluators.cheap(full), *evaluators.full(full, None)]
+    for evaluator in made:
+        network.rows.clear()
+        dict(evaluator(params, jax.random.key(0)))
+        jax.effects_barrier()
+        assert sum(network.rows) == evaluator.row_passes, evaluator
+    network.rows.clear()
+    gallery(params, full, jax.random.key(0))
+    jax.effects_barrier()
+    means = 3  # one pass for each row whose mean is shown
+    assert sum(network.rows) == gallery.row_passes + means

@@ -75,16 +75,27 @@ def checkpoint_bits(workdir):
     return [np.asarray(leaf) for leaf in leaves] + [found.completions]
 
 
-@pytest.mark.timeout(600)  # eight launches
+def killed_at(point, workdir):
+    code, out, err = run(point, workdir)
+    assert code == -signal.SIGKILL, (point, err)
+    assert not (workdir / "summary.json").exists()
+    return out
+
+
+@pytest.mark.timeout(600)  # nine launches
 @pytest.mark.slow
 def test_killed_everywhere_it_ends_bitwise_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     code, _, err = run("never", whole)
     assert code == 0, err
-    for point in ("estep:2", "mstep:6", "saving:0", "finish:0"):
-        code, _, err = run(point, killed)
-        assert code == -signal.SIGKILL, (point, err)
-        assert not (killed / "summary.json").exists()
+    for point in ("estep:2", "mstep:6", "saving:0"):
+        killed_at(point, killed)
+
+    # A signal in an evaluation is obeyed there; the evaluation is done again.
+    code, out, err = run("evaluation:0", killed)
+    assert code == 128 + signal.SIGTERM, err
+    assert "saved; the same command goes on" in out
+    assert "evaluate 0" in killed_at("finish:0", killed)
 
     # A torn checkpoint is skipped with a line; the run goes on from the one before.
     newest = max((killed / "checkpoints").iterdir(), key=lambda p: int(p.name))

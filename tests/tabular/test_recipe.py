@@ -40,7 +40,7 @@ def test_an_estep_draws_no_more_rows_than_training_can_use(num_rows, all_of_them
     assert drawn <= min(num_rows, 2 * trained) + 1
     assert drawn >= min(num_rows, trained)
     first = trainer.estep.start_round
-    assert len(trainer._driver.chosen_rows(first)) == round(drawn)
+    assert len(trainer.driver.chosen_rows(first)) == round(drawn)
 
 
 def test_steps_lie_in_their_limits_until_a_pass_takes_more():

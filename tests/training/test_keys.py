@@ -46,13 +46,13 @@ def test_every_train_step_draws_anew(incomplete, mesh):
     """The same batch at two steps gives two losses: the step is folded in."""
     trainer = trainer_of(incomplete, mesh)
     progress = trainer.start()
-    batch = trainer._batch(progress.completions, np.arange(32))
+    batch = trainer.batches.placed(progress.completions, np.arange(32))
     losses = []
     for step in range(3):
         start = trainer.start().state
         placed = jax.device_put(np.int32(step), start.step.sharding)
         state = dataclasses.replace(start, step=placed)
-        losses.append(float(trainer._step(state, batch, trainer._key)[1]["loss"]))
+        losses.append(float(trainer.step(state, batch, trainer.key)[1]["loss"]))
     assert len(set(losses)) == 3, losses
 
 

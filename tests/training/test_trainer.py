@@ -92,8 +92,8 @@ def test_a_resumed_estep_leaves_the_rows_before_its_start_alone(incomplete, mesh
     trainer = trainer_of(incomplete, mesh)
     params = trainer.start().state.params
     before = np.where(incomplete.observed, incomplete.tokens, 0).astype(np.uint8)
-    after, chosen = before.copy(), trainer._driver.chosen_rows(2)
-    assert [*trainer._driver.run(params, after, 2, start=64)] == [96, 128, 140]
+    after, chosen = before.copy(), trainer.driver.chosen_rows(2)
+    assert [*trainer.driver.run(params, after, 2, start=64)] == [96, 128, 140]
     changed = np.flatnonzero((before != after).any(axis=1))
     assert changed.min() >= chosen[64]
     assert len(changed) > 20
@@ -241,8 +241,8 @@ def test_batches_of_a_round_are_whole_passes(incomplete, mesh):
     trainer = trainer_of(
         incomplete, mesh, plan=dataclasses.replace(PLAN, batch_size=40)
     )
-    order = trainer._batch_order(2)
+    order = trainer.batches.order(2)
     counts = np.bincount(order.ravel(), minlength=len(incomplete))
     assert counts.min() == counts.max() == 1
-    assert not np.array_equal(order, trainer._batch_order(3))
+    assert not np.array_equal(order, trainer.batches.order(3))
     assert len(list(itertools.chain(order))) == PLAN.steps_per_round

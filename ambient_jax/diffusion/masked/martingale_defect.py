@@ -15,6 +15,9 @@ from ambient_jax.types import Denoise, RowKeys, Tokens
 NOISIER_TIMES = (0.2, 0.4, 0.6, 0.8)
 """Times t at which the defect is measured, evenly spaced in (0, 1)."""
 
+PASSES = 3 * len(NOISIER_TIMES)
+"""Forward passes of one estimate."""
+
 GAP = 0.1
 """Distance `t - s` to the cleaner time: small, because tokens that are revealed at once
 from factorised marginals are not a sample of their joint."""
