@@ -1,6 +1,6 @@
 """Loads a `Dataset`: reads a source, tokenizes it, splits it and masks cells."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -91,11 +91,6 @@ def from_rows(
     Raises:
       ArgumentError, UserError: as `load_dataset`.
     """
-    if complete not in get_args(Complete):
-        reason = f"{{argument}}={complete!r} is unknown"
-        raise ArgumentError(
-            "complete", reason + nearest(str(complete), get_args(Complete))
-        )
     rng = np.random.default_rng([seed, 2])
     if shuffle:
         rows = split.shuffled(rows, np.random.default_rng([seed, 3]))

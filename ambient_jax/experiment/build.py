@@ -13,7 +13,7 @@ from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import Dataset
-from ambient_jax.data.load import load_dataset
+from ambient_jax.data.load import Complete, load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
 from ambient_jax.diffusion.masked.consistency import (
@@ -47,6 +47,7 @@ def dataset(config: Config) -> Dataset:
     mechanism, tokenizer = c.missingness, c.tokenizer
     missing = choose("data.missingness.name", MECHANISMS, mechanism.name)
     tokens = choose("data.tokenizer.name", TOKENIZERS, tokenizer.name)
+    choose("data.complete", dict.fromkeys(get_args(Complete)), c.complete)
     missingness = construct("data.missingness", missing, **_accepted(
         missing, rate=mechanism.rate, strength=mechanism.strength, size=mechanism.size,
     ))  # fmt: skip
