@@ -81,6 +81,7 @@ def _objective() -> ConfigDict:
     c.natural_share = (
         MASKED.natural_share
     )  # share of a batch that keeps its natural sparse contexts
+    c.copied_share = 0.0  # share that masks what another row misses: docs/recipe.md
     return c
 
 

@@ -24,6 +24,7 @@ from ambient_jax.diffusion.masked.consistency import (
     Target,
     Teacher,
 )
+from ambient_jax.diffusion.masked.query_masking import QueryMasking
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.diffusion.masked.schedules import SCHEDULES
 from ambient_jax.errors import ArgumentError, UserError, nearest
@@ -129,6 +130,7 @@ def _family(config: Config) -> MaskedSettings:
         "consistency", MaskedSettings,
         schedule=construct("objective", kind, **_accepted(kind, power=c.power)),
         imputed_weight=c.imputed_weight, natural_share=c.natural_share,
+        query_masking=_query_masking(c.copied_share),
         consistency=consistency, consistency_weight=hard.weight,
         consistency_start=hard.start, consistency_ramp_rounds=hard.ramp_rounds,
         initial_sampler=construct("em", Sampler, num_reveals=e.initial_reveals),
@@ -136,6 +138,15 @@ def _family(config: Config) -> MaskedSettings:
         fraction=e.fraction, temperature=e.temperature,
         final_temperature=e.final_temperature,
     )  # fmt: skip
+
+
+def _query_masking(copied_share: float) -> QueryMasking | None:
+    """Masks a share of the rows as others are masked; None for a share of 0."""
+    if copied_share == 0:
+        return None
+    return construct(
+        "objective", QueryMasking, copied_share=copied_share, light_share=0.0
+    )
 
 
 def _sampler(section: str, c: Config) -> Sampler:
