@@ -43,7 +43,8 @@ def _data(source: str) -> ConfigDict:
     c.source = source  # digits, mnist, binarized_mnist, or PATH.npz
     c.dir = placeholder(str)  # folder of the original files; else AMBIENT_DATA_DIR
     c.seed = 0  # of split, tokenizer and missingness; apart from `seed`
-    c.complete = False  # train on the complete rows; the test rows are hidden alike
+    c.complete = "none"  # training rows that are complete: none, all, few (as many
+    # rows as the observed cells fill); the test rows are hidden alike
     c.num_train = placeholder(int)  # rows to train on; unset: all
     c.num_valid = placeholder(int)  # of these, held out for validation; unset: 10 %
     c.num_test = placeholder(int)  # complete rows to judge by; unset: all
@@ -84,6 +85,7 @@ def _objective() -> ConfigDict:
     c.natural_share = (
         MASKED.natural_share
     )  # share of a batch that keeps its natural sparse contexts
+    c.copied_share = 0.0  # share that masks what another row misses: docs/recipe.md
     return c
 
 

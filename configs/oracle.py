@@ -14,5 +14,5 @@ from configs import base
 def get_config(data: str = "mnist") -> ConfigDict:
     config = base.get_config(data)
     config.name = "oracle"
-    config.data.complete = True
+    config.data.complete = "all"
     return config

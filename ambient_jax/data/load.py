@@ -1,10 +1,10 @@
 """Loads a `Dataset`: reads a source, tokenizes it, splits it and masks cells."""
 
-import dataclasses
+from typing import Literal
 
 import numpy as np
 
-from ambient_jax.data import pictures
+from ambient_jax.data import pictures, split
 from ambient_jax.data.dataset import (
     Dataset,
     HeldOut,
@@ -17,11 +17,8 @@ from ambient_jax.data.npz import Rows, read_npz
 from ambient_jax.data.tokenizer import Tokenizer
 from ambient_jax.errors import ArgumentError, UserError, nearest
 
-DEFAULT_TEST_DIVISOR = 5
-"""Without `num_test`, one row in five of a complete `.npz` becomes a test row."""
-
-DEFAULT_VALID_DIVISOR = 10
-"""Without `num_valid`, one training row in ten is held out for validation."""
+Complete = Literal["none", "all", "few"]
+"""Which training rows are complete; see `load_dataset`."""
 
 
 def load_dataset(
@@ -35,7 +32,7 @@ def load_dataset(
     num_test: int | None = None,
     side: int | None = None,
     seed: int = 0,
-    complete: bool = False,
+    complete: Complete = "none",
 ) -> Dataset:
     """Loads a data set. All its randomness is a function of `seed`.
 
@@ -52,8 +49,10 @@ def load_dataset(
         that is complete and has no test rows.
       side: height and width in pixels to which pictures are shrunk. None: no change.
       seed: root of all randomness; 0 or larger.
-      complete: trains on the complete rows (the oracle). The cells of test rows are
-        masked as without it.
+      complete: `all` trains on the complete rows (the oracle), `few` on so many of them
+        that they have as many cells as are observed without it (the ceiling of what the
+        incomplete rows could teach). That holds for the validation rows, too, which
+        choose the checkpoint. The cells of test rows are masked as with `none`.
 
     Raises:
       ArgumentError: an argument does not fit the data.
@@ -78,7 +77,7 @@ def load_dataset(
 def from_rows(
     rows: Rows, name: str, *, missingness: Missingness, num_train: int | None = None,
     num_valid: int | None = None, num_test: int | None = None, seed: int = 0,
-    complete: bool = False, shuffle: bool = True,
+    complete: Complete = "none", shuffle: bool = True,
 ) -> Dataset:  # fmt: skip
     """Returns a `Dataset` of rows in memory.
 
@@ -94,13 +93,17 @@ def from_rows(
     """
     rng = np.random.default_rng([seed, 2])
     if shuffle:
-        rows = _shuffled(rows, np.random.default_rng([seed, 3]))
+        rows = split.shuffled(rows, np.random.default_rng([seed, 3]))
     incomplete = bool((rows.x < 0).any())
     if not incomplete and rows.x_test is None:
-        rows = _split_off_test(rows, num_test, rng)
-    rows = _subset(rows, num_train, num_test, rng)
-    if incomplete and complete:
-        raise UserError(f"{name} has missing cells: an oracle cannot be trained on it")
+        rows = split.split_off_test(rows, num_test, rng)
+    rows = split.subset(rows, num_train, num_test, rng)
+    if incomplete and complete != "none":
+        raise ArgumentError(
+            "complete",
+            f"{{argument}}={complete}: {name} has missing cells, so that its complete "
+            "rows are not known",
+        )
     return _masked(name, rows, incomplete, missingness, num_valid, seed, complete)
 
 
@@ -129,66 +132,36 @@ def _picture_rows(found, side, tokenizer: Tokenizer, rng) -> Rows:
     )  # fmt: skip
 
 
-def _split_off_test(rows: Rows, num_test: int | None, rng) -> Rows:
-    """Makes `num_test` rows of `x` (default: a fifth) the test rows."""
-    order = rng.permutation(len(rows.x))
-    count = num_test if num_test is not None else len(order) // DEFAULT_TEST_DIVISOR
-    test, train = order[:count], order[count:]
-    return Rows(
-        x=rows.x[train], x_test=rows.x[test] if count else None,
-        y=None if rows.y is None else rows.y[train],
-        y_test=None if rows.y is None or not count else rows.y[test],
-        num_values=rows.num_values,
-    )  # fmt: skip
-
-
-def _shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
-    order = rng.permutation(len(rows.x))
-    return dataclasses.replace(
-        rows, x=rows.x[order], y=None if rows.y is None else rows.y[order]
-    )
-
-
-def _subset(rows: Rows, num_train: int | None, num_test: int | None, rng) -> Rows:
-    def pick(name, x, y, count):
-        if x is None or count is None:
-            return x, y
-        if not 0 < count <= len(x):
-            reason = f"{{argument}}={count}: there are {len(x)} rows"
-            raise ArgumentError(name, reason)
-        chosen = rng.permutation(len(x))[:count]
-        return x[chosen], None if y is None else y[chosen]
-
-    x, y = pick("num_train", rows.x, rows.y, num_train)
-    x_test, y_test = pick("num_test", rows.x_test, rows.y_test, num_test)
-    return Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=rows.num_values)
-
-
 def _masked(
     source: str, rows: Rows, incomplete: bool, missingness: Missingness,
-    num_valid: int | None, seed: int, complete: bool,
+    num_valid: int | None, seed: int, complete: Complete,
 ) -> Dataset:  # fmt: skip
     rng = np.random.default_rng([seed, 1])
     mask = rows.num_values
     observed, shown = _observed(rows, incomplete, missingness, rng)
-    if complete:
+    valid = split.validation_count(len(rows.x), num_valid)
+    train, held = np.arange(valid, len(rows.x)), np.arange(valid)
+    if complete == "few":
+        choice = np.random.default_rng([seed, 4])
+        train = split.as_many_cells(observed, train, choice)
+        held = split.as_many_cells(observed, held, choice)
+    if complete != "none":
         observed = np.ones_like(observed)
-    valid = _valid_rows(len(rows.x), num_valid)
     tokens = _flat(np.where(observed, rows.x, mask), mask)
-    if not (tokens[valid:] < mask).any():
+    if not (tokens[train] < mask).any():
         raise UserError(f"{source}: nothing is observed in the rows to train on")
 
-    def part(selected: slice) -> IncompleteData:
+    def part(selected: np.ndarray) -> IncompleteData:
         return IncompleteData(
             tokens=tokens[selected], shape=rows.x.shape[1:], num_values=mask
         )
 
     return Dataset(
-        name=source, train=part(slice(valid, None)), valid=part(slice(valid)),
+        name=source, train=part(train), valid=part(held),
         held_out=_held_out(
-            rows, shown, None if incomplete else _flat(rows.x, mask), valid
+            rows, shown, None if incomplete else _flat(rows.x, mask), valid, train
         ),
-        observed_share=float((tokens[valid:] < mask).mean()),
+        observed_share=float((tokens[train] < mask).mean()),
     )  # fmt: skip
 
 
@@ -214,14 +187,18 @@ def _observed(
 
 
 def _held_out(
-    rows: Rows, shown: np.ndarray, truth: np.ndarray | None, valid: int
-) -> HeldOut | None:
+    rows: Rows, shown: np.ndarray, truth: np.ndarray | None, valid: int,
+    train: np.ndarray,
+) -> HeldOut | None:  # fmt: skip
     """Returns the test data, with the truth behind the training rows' missing cells.
 
     Args:
       shown: cells of the test rows that are given when they are imputed.
       truth: complete rows of `x`; None if the data have missing cells of their own.
-      valid: number of rows at the start of `x` that are held out for validation.
+      valid: number of rows at the start of `x` that are held out for validation. The
+        classifier behind the Frechet distance is trained on all others, so that the
+        distances of all configurations compare.
+      train: indices of the rows that are trained on.
     """
     if rows.x_test is None:
         return None
@@ -235,7 +212,7 @@ def _held_out(
         test_observed=shown.reshape(len(shown), -1),
         mask=mask,
         labels=labels,
-        train_truth=None if truth is None else truth[valid:],
+        train_truth=None if truth is None else truth[train],
     )
 
 
@@ -244,16 +221,6 @@ def _apply(missingness, x: np.ndarray, mask: int, rng) -> np.ndarray:
         return missingness(x, mask, rng)
     except ValueError as error:
         raise ArgumentError("missingness", f"{{argument}}: {error}") from error
-
-
-def _valid_rows(n: int, num_valid: int | None) -> int:
-    count = max(1, n // DEFAULT_VALID_DIVISOR) if num_valid is None else num_valid
-    if n < 2:
-        raise UserError(f"{n} row is too few: at least 2 are needed, 1 for validation")
-    if not 0 < count < n:
-        reason = f"{{argument}}={count}: must lie in 1..{n - 1}"
-        raise ArgumentError("num_valid", reason)
-    return count
 
 
 def _flat(x: np.ndarray, mask: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.priors import PRIORS, PriorSettings
 from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import Dataset
-from ambient_jax.data.load import load_dataset
+from ambient_jax.data.load import Complete, load_dataset
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.data.tokenizer import TOKENIZERS
 from ambient_jax.diffusion.masked.consistency import (
@@ -25,6 +25,7 @@ from ambient_jax.diffusion.masked.consistency import (
     Target,
     Teacher,
 )
+from ambient_jax.diffusion.masked.query_masking import QueryMasking
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.diffusion.masked.schedules import SCHEDULES
 from ambient_jax.errors import ArgumentError, UserError, nearest
@@ -48,6 +49,7 @@ def dataset(config: Config) -> Dataset:
     mechanism, tokenizer = c.missingness, c.tokenizer
     missing = choose("data.missingness.name", MECHANISMS, mechanism.name)
     tokens = choose("data.tokenizer.name", TOKENIZERS, tokenizer.name)
+    choose("data.complete", dict.fromkeys(get_args(Complete)), c.complete)
     missingness = construct("data.missingness", missing, **_accepted(
         missing, rate=mechanism.rate, strength=mechanism.strength, size=mechanism.size,
     ))  # fmt: skip
@@ -141,6 +143,7 @@ def _family(config: Config) -> MaskedSettings:
         "consistency", MaskedSettings,
         schedule=construct("objective", kind, **_accepted(kind, power=c.power)),
         imputed_weight=c.imputed_weight, natural_share=c.natural_share,
+        query_masking=_query_masking(c.copied_share),
         consistency=consistency, consistency_weight=hard.weight,
         consistency_start=hard.start, consistency_ramp_rounds=hard.ramp_rounds,
         initial_sampler=construct("em", Sampler, num_reveals=e.initial_reveals),
@@ -148,6 +151,15 @@ def _family(config: Config) -> MaskedSettings:
         fraction=e.fraction, temperature=e.temperature,
         final_temperature=e.final_temperature,
     )  # fmt: skip
+
+
+def _query_masking(copied_share: float) -> QueryMasking | None:
+    """Masks a share of the rows as others are masked; None for a share of 0."""
+    if copied_share == 0:
+        return None
+    return construct(
+        "objective", QueryMasking, copied_share=copied_share, light_share=0.0
+    )
 
 
 def _sampler(section: str, c: Config) -> Sampler:

@@ -47,7 +47,7 @@ def test_the_data_seed_decides_and_the_oracle_sees_the_same_rows():
     a, b, c = load("digits"), load("digits"), load("digits", seed=1)
     assert np.array_equal(a.train.tokens, b.train.tokens)
     assert not np.array_equal(a.train.tokens, c.train.tokens)
-    oracle = load("digits", complete=True)
+    oracle = load("digits", complete="all")
     assert oracle.observed_share == 1
     assert np.array_equal(oracle.train.tokens, a.held_out.train_truth)
     assert np.array_equal(oracle.held_out.test_observed, a.held_out.test_observed)

@@ -5,11 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ambient_jax.data.missingness import Blocks
+from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.query_masking import (
     LIGHT_RATES,
     MaskedRows,
     QueryMasking,
 )
+from ambient_jax.experiment import build
+from ambient_jax.family import Batch
+from configs import baseline
+from tests.toys import Table
 
 MASK = 9
 
@@ -79,3 +85,40 @@ def test_what_is_unknown_stays_unknown():
 def test_shares_that_mean_nothing_are_refused(shares):
     with pytest.raises(ValueError, match="shares of the rows"):
         QueryMasking(copied_share=shares[0], light_share=shares[1])
+
+
+class Spy(Table):
+    """Keeps the rows that the network is shown."""
+
+    def apply(self, params, z):
+        type(self).seen = np.asarray(z)
+        return super().apply(params, z)
+
+
+def shown(masking, tokens):
+    """What the network sees of rows whose missing cells were never filled in."""
+    network = Spy(tokens.shape[1])
+    batch = Batch(jnp.asarray(tokens), jnp.asarray(tokens))
+    MaskedObjective(query_masking=masking)(
+        network, network.init(jax.random.key(0)), batch, jnp.asarray(0),
+        jax.random.key(1),
+    )  # fmt: skip
+    return network.seen
+
+
+@pytest.mark.parametrize("copied_share", [0.0, 1.0])
+def test_a_config_has_pictures_masked_in_the_shapes_of_their_holes(copied_share):
+    """Rows lose the blocks of the row before; at random whole blocks are not lost."""
+    config = baseline.get_config("digits")
+    config.objective.copied_share = copied_share
+    masking = build.settings(config).family.query_masking
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (200, 8, 1))
+    observed = Blocks(rate=0.4, size=4)(x, 2, rng).reshape(200, 8)
+    tokens = np.where(observed, x[:, :, 0], 2).astype(np.uint8)
+    visible = shown(masking, tokens) != 2
+    both = observed & np.roll(observed, 1, axis=0)
+    copied = (observed & ~both).any(axis=1)
+    assert 100 < copied.sum() < 200
+    alike = (visible == both)[copied].all(axis=1)
+    assert alike.all() if copied_share else alike.mean() < 0.3

@@ -216,6 +216,7 @@ FIELDS = {
     "objective.schedule": ("lin", "did you mean 'linear'"),
     "objective.natural_share": (2.0, "[0, 1]"),
     "objective.imputed_weight": (-1.0, "not be below 0"),
+    "objective.copied_share": (1.5, "config.objective: copied_share and light_share"),
     "consistency.gap": (0.0, "gap"),
     "consistency.form": ("kll", "did you mean 'kl'"),
     "consistency.stop": ("cleanr", "did you mean 'cleaner'"),
