@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ambient_jax.assembly.assemble import assemble
+from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.assembly.settings import SMALL, FamilySettings, Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
@@ -76,6 +77,7 @@ class Fit:
       rounds, steps_per_round, batch_size: length of the training.
       learning_rate: peak of the schedule.
       em: whether there are E-steps; without them it is the baseline.
+      prior: what draws the first completions; None: the network draws all of them.
       sampler: of the model that is returned.
       family: settings of the diffusion family, such as the form of the loss.
       seed: root of all randomness.
@@ -86,6 +88,7 @@ class Fit:
     batch_size: int = SMALL.batch_size
     learning_rate: float = SMALL.learning_rate
     em: bool = SMALL.em
+    prior: PriorSettings | None = SMALL.prior
     sampler: Sampler = SMALL.sampler
     family: FamilySettings = SMALL.family
     seed: int = SMALL.seed

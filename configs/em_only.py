@@ -17,4 +17,5 @@ def get_config(data: str = "mnist") -> ConfigDict:
     # Before the first E-step this is the baseline. Then draws are cold, later warmer;
     # `assembly/masked.py` has the temperatures, and when EM starts.
     config.em.on = True
+    config.prior.name = "latent"
     return config

@@ -69,7 +69,7 @@ class Settings:
     clip_norm: float = 1.0
     em: bool = True
     em_start: float | None = None
-    prior: PriorSettings | None = None
+    prior: PriorSettings | None = PriorSettings()
     initial_row_share: float = EStep.initial_row_share
     row_share: float = EStep.row_share
     use_ema: bool = EStep.use_ema

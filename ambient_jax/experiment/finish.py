@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ambient_jax import keys
+from ambient_jax.evaluation import estimate
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
 from ambient_jax.experiment.workdir import Workdir, describe_data
@@ -33,6 +34,7 @@ def finish(
     figures = setup.suite.full(
         params, progress.completions, key, nats_per_row=rows, watch=watched
     )
+    figures |= _prior_figures(setup, progress, rows)
     drawn = setup.gallery(
         params, progress.completions, keys.derive(seed, keys.Purpose.PICTURES)
     )
@@ -46,6 +48,18 @@ def finish(
     _show(summary)
     print(f"report: {workdir / 'report.html'}", flush=True)
     return summary
+
+
+def _prior_figures(
+    setup: Setup, progress: Progress, rows: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """The negative log-likelihood of complete test rows under the prior, exactly."""
+    fit, held_out = setup.trainer.prior_fit, setup.dataset.held_out
+    if fit is None or progress.prior is None or not (held_out and held_out.complete):
+        return {}
+    name = "prior_test_nll_nats"
+    rows[name] = fit.nats(progress.prior, held_out.test)
+    return dict(estimate.mean(name, rows[name]))
 
 
 def is_finished(workdir: Workdir) -> bool:
@@ -107,6 +121,6 @@ SHOWN = (
     "test_nll_nats", "test_nll_exact_nats", "test_imputation_nll_nats",
     "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
     "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",
-    "completion_nll_nats", "consistency_gap", "train_items_per_s", "estep_items_per_s",
-    "peak_memory_mib", "wall_s",
+    "completion_nll_nats", "prior_test_nll_nats", "consistency_gap",
+    "train_items_per_s", "estep_items_per_s", "peak_memory_mib", "wall_s",
 )  # fmt: skip

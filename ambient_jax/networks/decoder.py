@@ -41,17 +41,16 @@ class Decoder:
         which is factor analysis of tokens.
       dropout: share of hidden units left out in training, in [0, 1).
       smoothing: standard deviation of the Gaussian, in pixels; 0 switches it off.
-      gain: factor on the smoothed logits. Their share of the learning rate: above 1 the
-        decoder is fitted in fewer steps.
+      gain: factor on the logits; above 1 the decoder is fitted in fewer steps.
     """
 
     shape: tuple[int, ...]
     num_values: int
-    latents: int = 16
-    hidden: tuple[int, ...] = (256, 256)
-    dropout: float = 0.1
+    latents: int = 10
+    hidden: tuple[int, ...] = (512, 512)
+    dropout: float = 0.4
     smoothing: float = 1.0
-    gain: float = 1.5
+    gain: float = 2.0
 
     @property
     def length(self) -> int:
@@ -102,4 +101,4 @@ def decoder_log_probabilities(
     logits: Float[Array, "M L V"], marginal: Float[Array, "L V"]
 ) -> Float[Array, "M L V"]:
     """Returns the log probabilities of logits that are relative to a marginal's."""
-    return jax.nn.log_softmax(logits + marginal, axis=-1)
+    return jax.nn.log_softmax(logits + marginal[None], axis=-1)

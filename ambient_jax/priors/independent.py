@@ -9,12 +9,12 @@ from jaxtyping import Array, Float
 
 from ambient_jax.priors import products
 from ambient_jax.priors.marginals import log_marginals
-from ambient_jax.priors.products import Components, MixturePrior
-from ambient_jax.types import Params, RootKey, Tokens
+from ambient_jax.priors.products import Components
+from ambient_jax.types import Params, RootKey, RowKeys, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndependentPrior(MixturePrior):
+class IndependentPrior:
     """Every token is drawn from its marginal share (`family.Prior`). Nothing is fitted.
 
     Attributes:
@@ -40,3 +40,12 @@ class IndependentPrior(MixturePrior):
     def components(self, params: Params, key: RootKey) -> Components:
         """Returns the one component."""
         return params["marginal"][None]
+
+    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
+        """See `products.nats`."""
+        return products.nats(components, rows.astype(jnp.int32))
+
+    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
+        """See `products.draw`; the type of the rows is kept."""
+        drawn = products.draw(components, rows.astype(jnp.int32), keys)
+        return drawn.astype(rows.dtype)

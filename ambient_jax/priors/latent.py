@@ -11,15 +11,15 @@ from jaxtyping import Array, Float
 from ambient_jax.networks.decoder import Decoder, decoder_log_probabilities
 from ambient_jax.priors import products
 from ambient_jax.priors.marginals import log_marginals
-from ambient_jax.priors.products import Components, MixturePrior
-from ambient_jax.types import Params, RootKey, Tokens
+from ambient_jax.priors.products import Components
+from ambient_jax.types import Params, RootKey, RowKeys, Tokens
 
 MAX_BYTES = 2**28
 """Most memory that the components of a prior take, 256 MiB."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentPrior(MixturePrior):
+class LatentPrior:
     """`p(x) = E_z prod_i p(x_i | z)` with `z ~ N(0, I)` (`family.Prior`).
 
     The expectation is a mean over points z that are shared by all rows, so that the
@@ -36,7 +36,10 @@ class LatentPrior(MixturePrior):
       fit_points: points z of a step for each member, drawn anew in each step.
       points: points z of the fitted mixture, over all members.
       learning_rate: at the first step; it falls to 2 % of it.
-      weight_decay: of the kernels, times the learning rate.
+      weight_decay: of all parameters, times the learning rate.
+      temperature: of drawn tokens given their component, above 0; see `products.draw`.
+        A decoder that few values have taught is less certain than data are, because it
+        is held back from learning them by heart.
 
     Raises:
       ValueError: the components would take more than `MAX_BYTES`.
@@ -48,12 +51,13 @@ class LatentPrior(MixturePrior):
 
     decoder: Decoder
     members: int = 4
-    num_steps: int = 700
+    num_steps: int = 800
     batch_size: int = 512
     fit_points: int = 2048
     points: int = 16384
     learning_rate: float = 2e-3
-    weight_decay: float = 0.3
+    weight_decay: float = 0.1
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         cells = self.decoder.length * self.decoder.num_values * 4
@@ -65,6 +69,8 @@ class LatentPrior(MixturePrior):
             )
         if self.points < self.members or self.members < 1:
             raise ValueError("members must be at least 1, and points not below it")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
 
     def optimizer(self) -> optax.GradientTransformation:
         """AdamW with a rate that falls along a cosine to 2 % of its peak."""
@@ -109,3 +115,14 @@ class LatentPrior(MixturePrior):
         keys = jax.random.split(key, self.members)
         found = jax.lax.map(member, (params["decoders"], keys))
         return found.reshape(-1, *found.shape[2:])
+
+    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
+        """See `products.nats`."""
+        return products.nats(components, rows.astype(jnp.int32))
+
+    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
+        """See `products.draw`; the type of the rows is kept."""
+        drawn = products.draw(
+            components, rows.astype(jnp.int32), keys, self.temperature
+        )
+        return drawn.astype(rows.dtype)

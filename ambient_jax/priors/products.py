@@ -35,7 +35,9 @@ def nats(components: Components, rows: Tokens) -> Float[Array, " B"]:
     return np.log(len(components)) - jax.scipy.special.logsumexp(each, axis=-1)
 
 
-def draw(components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
+def draw(
+    components: Components, rows: Tokens, keys: RowKeys, temperature: float = 1.0
+) -> Tokens:
     """Returns rows whose missing tokens are drawn from `p(missing | observed)`.
 
     A component is drawn by its posterior weight given the observed tokens, then each
@@ -45,26 +47,17 @@ def draw(components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
     Args:
       rows: `[B, L]`; observed tokens are returned as they are.
       keys: one per row; a row depends on its own key and content alone.
+      temperature: of the tokens given their component, above 0; 1 is the posterior. The
+        weights of the components are not changed by it.
     """
     num_values = components.shape[-1]
 
     def draw_row(key, row, weights):
         for_component, for_values = jax.random.split(key)
         chosen = components[jax.random.categorical(for_component, weights)]
+        chosen = chosen / temperature
         return jnp.where(
             row < num_values, row, jax.random.categorical(for_values, chosen)
         )
 
     return jax.vmap(draw_row)(keys, rows, log_likelihood(components, rows))
-
-
-class MixturePrior:
-    """What the priors of this room have in common: they draw and score as mixtures."""
-
-    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
-        """See `products.nats`."""
-        return nats(components, rows.astype(jnp.int32))
-
-    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
-        """See `products.draw`; the type of the rows is kept."""
-        return draw(components, rows.astype(jnp.int32), keys).astype(rows.dtype)

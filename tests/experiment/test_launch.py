@@ -224,6 +224,11 @@ FIELDS = {
     "em.start": (-0.1, "config.em.start must lie in [0, 1)"),
     "consistency.start": (1.0, "config.consistency.start must lie in [0, 1)"),
     "em.final_temperature": (0.0, "final_temperature must be above 0"),
+    "prior.name": ("latnet", "did you mean 'latent'"),
+    "prior.share": (1.5, "share must lie in [0, 1]"),
+    "prior.members": (0, "config.prior.members must be at least 1"),
+    "prior.steps": (0, "config.prior.steps must be at least 1"),
+    "prior.temperature": (0.0, "temperature must be above 0"),
     "em.reveals": (0, "config.em.reveals must be at least 1"),
     "em.initial_reveals": (0, "config.em.initial_reveals must be at least 1"),
     "optimizer.learning_rate": (0.0, "learning_rate"),
@@ -242,6 +247,7 @@ FIELDS = {
 
 def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
     config = em_only.get_config("digits")
+    config.prior.name = "none"
     for missing, rounds, first, last in (
         (0.6, 20, 5, 1.0), (0.3, 8, 2, 1.0), (0.9, 24, 4, 0.7), (0.75, 24, 5, 0.85),
     ):  # fmt: skip
@@ -257,6 +263,22 @@ def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
     assert (estep.start_round, estep.completer.temperature_after(11)) == (12, 0.9)
     config.em.on = False
     assert build.settings(config).estep(0.9).start_round is None
+
+
+def test_the_prior_draws_first_and_needs_em():
+    config = em_only.get_config("digits")
+    setting = build.settings(config)
+    prior = setting.prior.build((8, 8), 2)
+    estep = setting.estep(0.6, prior)
+    assert (estep.start_round, estep.prior_rounds) == (0, 12)
+    assert [estep.kind(r) for r in (0, 11, 12, 19)] == [
+        "prior",
+        "prior",
+        "later",
+        "later",
+    ]
+    config.em.on = False
+    assert build.settings(config).estep(0.6).kind(0) == "none"
 
 
 @pytest.mark.parametrize("field", FIELDS)

@@ -136,7 +136,7 @@ class Recipe:
             estep_batch_size=2 * batch, log_every=per_round, ema_decay=EMA_DECAY,
             seed=seed, learning_rate=self.rate(num_rows), warmup_steps=100,
             weight_decay=self.decay(num_rows), em=em,
-            em_start=self.em_start if em else None,
+            em_start=self.em_start if em else None, prior=None,
             initial_row_share=drawn, row_share=drawn, family=self._family(),
         )  # fmt: skip
 
