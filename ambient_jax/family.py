@@ -179,9 +179,17 @@ class Prior(Protocol):
         """Returns `-log p(observed cells)` of rows `[B, ...]`, in nats."""
         ...
 
-    def draw(self, components: Any, rows: Array, keys: RowKeys) -> Array:
+    def draw(
+        self, components: Any, rows: Array, keys: RowKeys, schedule: tuple[Array, ...]
+    ) -> Array:
         """Returns `[B, ...]` draws from `p(missing | observed)`.
 
         A row depends on its own key and content alone. Observed cells keep their value.
+
+        Args:
+          components: what the method of this name returned.
+          rows: `[B, ...]` incomplete rows.
+          keys: one per row.
+          schedule: what `Completer.schedule` returned for this E-step.
         """
         ...

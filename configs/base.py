@@ -127,7 +127,6 @@ def _prior() -> ConfigDict:
     c.share = prior.share  # of the run in which it draws; then the network draws
     c.members = prior.members  # decoders of the mixture
     c.steps = prior.steps  # of its fit
-    c.temperature = prior.temperature  # of its draws; below 1 they are surer
     return c
 
 

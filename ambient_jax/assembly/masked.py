@@ -17,7 +17,7 @@ DENSE_MISSING, SPARSE_MISSING = 0.6, 0.9
 chosen, on digits and on MNIST14 (docs/recipe.md); linear between, constant outside."""
 
 START_DENSE, START_SPARSE = 1 / 4, 1 / 6
-FINAL_DENSE, FINAL_SPARSE = 1.0, 0.7
+FINAL_DENSE, FINAL_SPARSE = 1.0, 0.9
 
 
 def round_at(share: float, rounds: int) -> int:
@@ -44,7 +44,7 @@ class MaskedSettings:
     """
 
     schedule: Schedule = field(default_factory=Linear)
-    imputed_weight: float = MaskedObjective.imputed_weight
+    imputed_weight: float = 1.0
     natural_share: float = MaskedObjective.natural_share
     query_masking: QueryMasking | None = None
     consistency: Consistency = Consistency(teacher="ema", gap=0.3, rows="natural")
@@ -55,7 +55,7 @@ class MaskedSettings:
     initial_sampler: Sampler = Sampler(num_reveals=128)
     refresh_sampler: Sampler = Sampler(num_reveals=16)
     fraction: float = 0.3
-    temperature: float = 0.6
+    temperature: float = 0.5
     final_temperature: float | None = None
 
     def __post_init__(self) -> None:

@@ -31,25 +31,21 @@ class PriorSettings:
         network draws in the rest.
       members: number of decoders of a mixture.
       steps: steps of the fit.
-      temperature: see `LatentPrior`.
 
     Raises:
       ValueError: a value lies outside its range, or there is no prior of that name.
     """
 
     name: str = "latent"
-    share: float = 0.6
+    share: float = 0.75
     members: int = 4
     steps: int = 800
-    temperature: float = 0.5
 
     def __post_init__(self) -> None:
         if self.name not in PRIORS:
             raise ValueError(f"prior {self.name!r} is unknown; use one of {[*PRIORS]}")
         if not 0 <= self.share <= 1:
             raise ValueError(f"share must lie in [0, 1], got {self.share}")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, got {self.steps}")
 
@@ -90,7 +86,7 @@ def _latent(
         )
     return LatentPrior(
         decoder=decoder, members=settings.members, num_steps=settings.steps,
-        points=min(POINTS, fits), temperature=settings.temperature,
+        points=min(POINTS, fits),
     )  # fmt: skip
 
 

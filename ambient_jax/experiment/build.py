@@ -121,7 +121,6 @@ def _prior(c: Config) -> PriorSettings | None:
     return construct(
         "prior", PriorSettings,
         name=c.name, share=c.share, members=c.members, steps=c.steps,
-        temperature=c.temperature,
     )  # fmt: skip
 
 

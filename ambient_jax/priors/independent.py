@@ -45,7 +45,10 @@ class IndependentPrior:
         """See `products.nats`."""
         return products.nats(components, rows.astype(jnp.int32))
 
-    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
-        """See `products.draw`; the type of the rows is kept."""
-        drawn = products.draw(components, rows.astype(jnp.int32), keys)
-        return drawn.astype(rows.dtype)
+    def draw(
+        self, components: Components, rows: Tokens, keys: RowKeys,
+        schedule: tuple[Array, ...],
+    ) -> Tokens:  # fmt: skip
+        """See `products.draw`; the schedule starts with the temperature."""
+        x = products.draw(components, rows.astype(jnp.int32), keys, schedule[0])
+        return x.astype(rows.dtype)

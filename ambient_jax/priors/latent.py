@@ -37,9 +37,6 @@ class LatentPrior:
       points: points z of the fitted mixture, over all members.
       learning_rate: at the first step; it falls to 2 % of it.
       weight_decay: of all parameters, times the learning rate.
-      temperature: of drawn tokens given their component, above 0; see `products.draw`.
-        A decoder that few values have taught is less certain than data are, because it
-        is held back from learning them by heart.
 
     Raises:
       ValueError: the components would take more than `MAX_BYTES`.
@@ -57,7 +54,6 @@ class LatentPrior:
     points: int = 16384
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
-    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         cells = self.decoder.length * self.decoder.num_values * 4
@@ -69,8 +65,6 @@ class LatentPrior:
             )
         if self.points < self.members or self.members < 1:
             raise ValueError("members must be at least 1, and points not below it")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
 
     def optimizer(self) -> optax.GradientTransformation:
         """AdamW with a rate that falls along a cosine to 2 % of its peak."""
@@ -120,9 +114,10 @@ class LatentPrior:
         """See `products.nats`."""
         return products.nats(components, rows.astype(jnp.int32))
 
-    def draw(self, components: Components, rows: Tokens, keys: RowKeys) -> Tokens:
-        """See `products.draw`; the type of the rows is kept."""
-        drawn = products.draw(
-            components, rows.astype(jnp.int32), keys, self.temperature
-        )
-        return drawn.astype(rows.dtype)
+    def draw(
+        self, components: Components, rows: Tokens, keys: RowKeys,
+        schedule: tuple[Array, ...],
+    ) -> Tokens:  # fmt: skip
+        """See `products.draw`; the schedule starts with the temperature."""
+        x = products.draw(components, rows.astype(jnp.int32), keys, schedule[0])
+        return x.astype(rows.dtype)

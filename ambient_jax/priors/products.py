@@ -36,7 +36,10 @@ def nats(components: Components, rows: Tokens) -> Float[Array, " B"]:
 
 
 def draw(
-    components: Components, rows: Tokens, keys: RowKeys, temperature: float = 1.0
+    components: Components,
+    rows: Tokens,
+    keys: RowKeys,
+    temperature: float | Float[Array, ""] = 1.0,
 ) -> Tokens:
     """Returns rows whose missing tokens are drawn from `p(missing | observed)`.
 
@@ -48,7 +51,9 @@ def draw(
       rows: `[B, L]`; observed tokens are returned as they are.
       keys: one per row; a row depends on its own key and content alone.
       temperature: of the tokens given their component, above 0; 1 is the posterior. The
-        weights of the components are not changed by it.
+        weights of the components are not changed by it. Below 1 it makes up for a
+        decoder that was held back from learning few values by heart, and is therefore
+        less certain than data are.
     """
     num_values = components.shape[-1]
 

@@ -61,6 +61,12 @@ class EStep:
         """Whether the round starts with an E-step."""
         return self.start_round is not None and round_ >= self.start_round
 
+    def schedule(self, round_: int) -> tuple[np.float32, ...]:
+        """The completer's schedule of the E-step of a round."""
+        assert self.completer is not None
+        assert self.start_round is not None
+        return self.completer.schedule(round_ - self.start_round)
+
     def kind(self, round_: int) -> str:
         """What draws in a round: `none`, `prior`, `initial` or `later`."""
         if not self.runs_in(round_):
@@ -174,7 +180,7 @@ class EStepDriver:
         context = None if self.data.context is None else self.data.context[chosen]
         program = completer.program(initial=round_ == start_round)
         batches = self._row_maps[program].batches(
-            (params, completer.schedule(round_ - start_round)), key,
+            (params, self.settings.schedule(round_)), key,
             self.data.rows[chosen], completions[chosen],
             ids=chosen, start=start, context=context,
         )  # fmt: skip

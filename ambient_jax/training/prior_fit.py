@@ -80,7 +80,9 @@ class PriorFit:
         self._keep = jit(_keep_better, donate_argnums=0)
         self._components = jit(prior.components, out_shardings=whole)
         self._draws = RowMap(
-            lambda components, row_keys, rows: prior.draw(components, rows, row_keys),
+            lambda arguments, row_keys, rows: prior.draw(
+                arguments[0], rows, row_keys, arguments[1]
+            ),
             mesh, batch_size,
         )  # fmt: skip
         self._nats = RowMap(
@@ -111,13 +113,22 @@ class PriorFit:
             yield done, state
 
     def draws(
-        self, state: PriorState, completions: np.ndarray, round_: int, start: int
-    ) -> Iterator[int]:
-        """Replaces all `completions` in place and yields how many rows are done."""
+        self, state: PriorState, completions: np.ndarray, round_: int,
+        schedule: tuple[np.float32, ...], start: int = 0,
+    ) -> Iterator[int]:  # fmt: skip
+        """Replaces all `completions` in place and yields how many rows are done.
+
+        Args:
+          state: of the finished fit.
+          completions: `[N, ...]`; observed cells keep their value.
+          round_: round of the run, which the keys depend on.
+          schedule: of this E-step, see `family.Completer`.
+          start: rows of this E-step that are done already.
+        """
         components = self.components(state, ROUND, round_)
         key = keys.derive(self._seed, keys.Purpose.E_STEP, round_)
         for where, drawn in self._draws.batches(
-            components, key, self._data.rows, start=start
+            (components, schedule), key, self._data.rows, start=start
         ):
             completions[where] = drawn
             yield where.stop
@@ -135,11 +146,14 @@ class PriorFit:
 
         return seconds(step)[0]
 
-    def time_draws(self, state: PriorState) -> float:
+    def time_draws(self, state: PriorState, schedule: tuple[np.float32, ...]) -> float:
         """Returns the seconds per row of a batch of draws, which are dropped."""
         rows = self._data.rows[: self._draws.batch_size]
-        components, key = self.components(state, ROUND, 0), self._key(ROUND, 0)
-        return seconds(lambda: self._draws(components, key, rows))[0] / len(rows)
+        arguments, key = (
+            (self.components(state, ROUND, 0), schedule),
+            self._key(ROUND, 0),
+        )
+        return seconds(lambda: self._draws(arguments, key, rows))[0] / len(rows)
 
     def components(self, state: PriorState, *numbers: int):
         """Returns the components of the best parameters."""

@@ -27,7 +27,8 @@ def time_estep(trainer: Trainer, progress: Progress, round_: int) -> float:
     if trainer.estep.is_prior_round(round_):
         assert trainer.prior_fit is not None
         assert progress.prior is not None
-        return trainer.prior_fit.time_draws(progress.prior)
+        schedule = trainer.estep.schedule(round_)
+        return trainer.prior_fit.time_draws(progress.prior, schedule)
     params = trainer.sampling_params(progress)
     return trainer.driver.time_batch(params, progress.completions, round_)
 

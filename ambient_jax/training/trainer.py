@@ -186,7 +186,11 @@ class Trainer:
             assert self.prior_fit is not None
             assert progress.prior is not None
             return self.prior_fit.draws(
-                progress.prior, progress.completions, position.round, position.index
+                progress.prior,
+                progress.completions,
+                position.round,
+                self.estep.schedule(position.round),
+                position.index,
             )
         return self.driver.run(
             self.sampling_params(progress), progress.completions, position.round,

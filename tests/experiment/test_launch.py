@@ -228,7 +228,6 @@ FIELDS = {
     "prior.share": (1.5, "share must lie in [0, 1]"),
     "prior.members": (0, "config.prior.members must be at least 1"),
     "prior.steps": (0, "config.prior.steps must be at least 1"),
-    "prior.temperature": (0.0, "temperature must be above 0"),
     "em.reveals": (0, "config.em.reveals must be at least 1"),
     "em.initial_reveals": (0, "config.em.initial_reveals must be at least 1"),
     "optimizer.learning_rate": (0.0, "learning_rate"),
@@ -270,7 +269,7 @@ def test_the_prior_draws_first_and_needs_em():
     setting = build.settings(config)
     prior = setting.prior.build((8, 8), 2)
     estep = setting.estep(0.6, prior)
-    assert (estep.start_round, estep.prior_rounds) == (0, 12)
+    assert (estep.start_round, estep.prior_rounds) == (0, 15)
     assert [estep.kind(r) for r in (0, 11, 12, 19)] == [
         "prior",
         "prior",

@@ -81,6 +81,7 @@ PRIOR = LatentPrior(
     decoder=Decoder(shape=(6,), num_values=2, latents=2, hidden=(8,)),
     members=2, num_steps=7, batch_size=32, fit_points=64, points=128,
 )  # fmt: skip
+PLAIN = (np.float32(1.0), np.float32(1.0))  # temperature, fraction
 PRIOR_ESTEP = dataclasses.replace(ESTEP, prior=PRIOR, prior_rounds=2)
 
 
@@ -105,7 +106,7 @@ def test_the_prior_draws_in_its_rounds_only(incomplete, mesh):
     ]  # fmt: skip
     progress = trainer.start()
     completions, params = progress.completions, trainer.sampling_params(progress)
-    for where in trainer.prior_fit.draws(progress.prior, completions, 1, 0):
+    for where in trainer.prior_fit.draws(progress.prior, completions, 1, PLAIN):
         assert (completions[:where] < 2).all()
     observed = incomplete.observed
     assert (completions[observed] == incomplete.tokens[observed]).all()
