@@ -21,9 +21,9 @@ from ambient_jax.files import write_npz
 from ambient_jax.mesh import describe
 from ambient_jax.report.tensorboard import TensorBoard
 from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.hooks import Interrupted
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.recorder import Recorder
-from ambient_jax.training.trainer import Interrupted
 
 
 def train(config: Config, workdir: Workdir) -> int:

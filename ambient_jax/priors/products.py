@@ -9,9 +9,9 @@ observed tokens of a row, and draws of its missing ones, are exact at any densit
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
-from ambient_jax.types import RowKeys, Tokens
+from ambient_jax.types import RootKey, RowKeys, Tokens
 
 Components = Float[Array, "M L V"]
 """`log p_m(x_i = v)` of each component, token and value."""
@@ -59,10 +59,16 @@ def draw(
 
     def draw_row(key, row, weights):
         for_component, for_values = jax.random.split(key)
-        chosen = components[jax.random.categorical(for_component, weights)]
-        chosen = chosen / temperature
+        chosen = components[_one_of(for_component, weights)] / temperature
         return jnp.where(
             row < num_values, row, jax.random.categorical(for_values, chosen)
         )
 
     return jax.vmap(draw_row)(keys, rows, log_likelihood(components, rows))
+
+
+def _one_of(key: RootKey, log_weights: Float[Array, " M"]) -> Int[Array, ""]:
+    """Draws an index by its weight, with one uniform in place of M Gumbel variables."""
+    total = jnp.cumsum(jax.nn.softmax(log_weights))
+    index = jnp.searchsorted(total, jax.random.uniform(key) * total[-1], side="right")
+    return jnp.minimum(index, len(log_weights) - 1)

@@ -6,6 +6,10 @@ from typing import Protocol, runtime_checkable
 from ambient_jax.training.progress import Progress
 
 
+class Interrupted(Exception):
+    """The run was asked to stop; everything is saved."""
+
+
 @runtime_checkable
 class Hooks(Protocol):
     """What the training loop calls. `Quiet` does nothing."""

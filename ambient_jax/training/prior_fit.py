@@ -23,6 +23,9 @@ HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 500
 CHECK_EVERY = 50
 """Steps between two likelihoods of the held-out rows."""
 
+PATIENCE = 200
+"""Steps without a better likelihood of the held-out rows after which the fit ends."""
+
 AVERAGE_DECAY = 0.98
 """Decay of the averaged parameters per step."""
 
@@ -42,6 +45,7 @@ class PriorState:
       opt_state: state of the optimizer.
       best: the average with the best likelihood of the held-out rows.
       best_nats: their mean nats under `best`; infinite before the first check.
+      best_step: the step at which it was the average.
     """
 
     step: Int[Array, ""]
@@ -50,6 +54,7 @@ class PriorState:
     opt_state: optax.OptState
     best: Params
     best_nats: Float[Array, ""]
+    best_step: Int[Array, ""]
 
 
 class PriorFit:
@@ -98,11 +103,15 @@ class PriorFit:
             step=jnp.zeros((), jnp.int32), params=params, average=copy(),
             opt_state=self.prior.optimizer().init(params), best=copy(),
             best_nats=jnp.full((), jnp.inf, jnp.float32),
+            best_step=jnp.zeros((), jnp.int32),
         )  # fmt: skip
         return jax.device_put(state, meshes.replicated(self._mesh))
 
     def steps(self, state: PriorState, start: int) -> Iterator[tuple[int, PriorState]]:
-        """Goes on from step `start` and yields the steps done and the new state."""
+        """Goes on from step `start` and yields the steps done and the new state.
+
+        It ends early where the likelihood of the held-out rows has stopped improving.
+        """
         order, key = self._batch_order(), self._placed(self._key(STEP))
         for index in range(start, self.prior.num_steps):
             rows = meshes.put_rows(self._mesh, self._data.rows[order[index]])
@@ -111,6 +120,15 @@ class PriorFit:
             if done % CHECK_EVERY == 0 or done == self.prior.num_steps:
                 state = self._check(state)
             yield done, state
+            if done % CHECK_EVERY == 0 and done - int(state.best_step) >= PATIENCE:
+                return
+
+    def fitted(self) -> PriorState:
+        """Returns the state after the whole fit."""
+        state = self.start()
+        for _, new in self.steps(state, 0):
+            state = new
+        return state
 
     def draws(
         self, state: PriorState, completions: np.ndarray, round_: int,
@@ -209,5 +227,6 @@ def _keep_better(state: PriorState, nats: Float[Array, ""]) -> PriorState:
         lambda new, old: jnp.where(better, new, old), state.average, state.best
     )
     return dataclasses.replace(
-        state, best=best, best_nats=jnp.minimum(nats, state.best_nats)
-    )
+        state, best=best, best_nats=jnp.minimum(nats, state.best_nats),
+        best_step=jnp.where(better, state.step, state.best_step),
+    )  # fmt: skip

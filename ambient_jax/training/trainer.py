@@ -1,6 +1,5 @@
 """The outer loop: rounds of E-step, M-step and evaluation, resumable between units."""
 
-import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -16,12 +15,13 @@ from ambient_jax.errors import UserError
 from ambient_jax.family import Metrics, Objective, TrainingData
 from ambient_jax.training.batches import Batches
 from ambient_jax.training.estep import EStep, EStepDriver
-from ambient_jax.training.hooks import Hooks
+from ambient_jax.training.hooks import Hooks, Interrupted
+from ambient_jax.training.phases import move, run_prior, stop_if_asked
 from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state, metric_names
 from ambient_jax.training.train_step import compile_train_step
-from ambient_jax.training.window import Window, refuse_divergence
+from ambient_jax.training.window import Window
 from ambient_jax.types import Denoiser, Params
 
 
@@ -61,10 +61,6 @@ class Plan:
             raise ValueError(f"ema_decay must lie in [0, 1), got {self.ema_decay}")
         if self.seed < 0:
             raise ValueError(f"seed must not be negative, got {self.seed}")
-
-
-class Interrupted(Exception):
-    """The run was asked to stop; everything is saved."""
 
 
 class Trainer:
@@ -164,20 +160,8 @@ class Trainer:
 
     def _run_prior(self, progress: Progress, hooks: Hooks) -> None:
         assert self.prior_fit is not None
-        assert progress.prior is not None
-        start, total = progress.position.index, self.prior_fit.prior.num_steps
-        bar = hooks.bar("prior", 0, total, start)
-        for done, state in self.prior_fit.steps(progress.prior, start):
-            progress.prior = state
-            bar.update(done)
-            _move(progress, index=done)
-            if done < total:
-                _stop_if_asked(progress, hooks)
-        bar.close()
-        if total:
-            nats = float(progress.prior.best_nats)
-            hooks.log(0, 0, {"prior_held_out_nats": nats})
-        _move(progress, phase="estep", index=0)
+        run_prior(self.prior_fit, progress, hooks)
+        move(progress, phase="estep", index=0)
 
     def _draws(self, progress: Progress) -> Iterator[int]:
         """The E-step of this round, by the prior or by the network."""
@@ -205,14 +189,14 @@ class Trainer:
             clock = time.perf_counter()
             for done in self._draws(progress):
                 bar.update(done)
-                _move(progress, index=done)
+                move(progress, index=done)
                 if done < total:
-                    _stop_if_asked(progress, hooks)
+                    stop_if_asked(progress, hooks)
             bar.close()
             rate = (total - start.index) / (time.perf_counter() - clock)
             step = start.round * self.plan.steps_per_round
             hooks.log(start.round, step, {"estep_items_per_s": rate})
-        _move(progress, phase="mstep", index=0)
+        move(progress, phase="mstep", index=0)
 
     def _run_mstep(self, progress: Progress, hooks: Hooks) -> None:
         plan, position = self.plan, progress.position
@@ -227,16 +211,16 @@ class Trainer:
             running.append(made)
             jax.block_until_ready(running.popleft())  # else many would be under way
             window.steps += 1
-            _move(progress, index=index + 1)
+            move(progress, index=index + 1)
             figures: dict[str, float] = {}
             if (index + 1) % plan.log_every == 0 or index + 1 == plan.steps_per_round:
                 figures = window.read(progress)
                 hooks.log(position.round, int(progress.state.step), figures)
             bar.update(index + 1, figures)
             if index + 1 < plan.steps_per_round:
-                _stop_if_asked(progress, hooks)
+                stop_if_asked(progress, hooks)
         bar.close()
-        _move(progress, phase="evaluate", index=0)
+        move(progress, phase="evaluate", index=0)
 
     def _run_evaluation(self, progress: Progress, hooks: Hooks) -> None:
         try:
@@ -246,19 +230,7 @@ class Trainer:
             raise
         round_ = progress.position.round + 1
         phase = "done" if round_ >= self.plan.rounds else "estep"
-        _move(progress, round=round_, phase=phase, index=0)
+        move(progress, round=round_, phase=phase, index=0)
         hooks.save(progress)
         if phase != "done":
-            _stop_if_asked(progress, hooks, saved=True)
-
-
-def _move(progress: Progress, **changes) -> None:
-    progress.position = dataclasses.replace(progress.position, **changes)
-
-
-def _stop_if_asked(progress: Progress, hooks: Hooks, saved: bool = False) -> None:
-    if hooks.interrupted():
-        if not saved:
-            refuse_divergence(progress, int(progress.state.bad_step))
-            hooks.save(progress)
-        raise Interrupted
+            stop_if_asked(progress, hooks, saved=True)

@@ -20,8 +20,8 @@ from ambient_jax.networks.decoder import Decoder
 from ambient_jax.priors.independent import IndependentPrior
 from ambient_jax.priors.latent import LatentPrior
 from ambient_jax.training.estep import EStep
-from ambient_jax.training.hooks import Quiet
-from ambient_jax.training.trainer import Interrupted, Plan, Trainer
+from ambient_jax.training.hooks import Interrupted, Quiet
+from ambient_jax.training.trainer import Plan, Trainer
 from tests.toys import Table, joint, kl, model_joint, rows_of
 
 PLAN = Plan(

@@ -29,7 +29,8 @@ from ambient_jax.tabular.fitting.network import (
 )
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.linear.warm_start import fit_factors
-from ambient_jax.training.trainer import Interrupted, Trainer
+from ambient_jax.training.hooks import Interrupted
+from ambient_jax.training.trainer import Trainer
 from ambient_jax.types import Params
 
 VALIDATION_BATCH = 512
