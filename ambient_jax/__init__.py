@@ -24,6 +24,7 @@ _HOMES = {
     "ambient_jax.tabular.pooling": ("pool",),
     "ambient_jax.tabular.fitting.recipe": ("Recipe",),
     "ambient_jax.assembly.masked": ("MaskedSettings",),
+    "ambient_jax.assembly.priors": ("PriorSettings",),
     "ambient_jax.assembly.settings": ("SMALL", "Settings"),
     "ambient_jax.diffusion.masked.completer": ("MaskedCompleter",),
     "ambient_jax.diffusion.masked.objective": ("MaskedObjective",),

@@ -46,6 +46,9 @@ def set_sizes(config: ConfigDict, shapes: dict[str, tuple[int, ...]]) -> None:
     )
     reveals, at_first = (6, 24) if many else (8, 32)
     config.em.update(reveals=reveals, initial_reveals=at_first)
+    config.prior.members = 2
+    if many:
+        config.prior.steps = 400
     config.em.row_share = share(DRAWN_LATER, rows)
     config.em.initial_row_share = share(DRAWN_AT_FIRST, rows)
     config.eval.update(

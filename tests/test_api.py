@@ -22,7 +22,9 @@ def rows():
 def model(rows):
     data = aj.load_data(rows)
     network = aj.build_denoiser(data, width=32, depth=1)
-    return aj.fit(data, network, aj.Fit(rounds=6, steps_per_round=40))
+    prior = aj.PriorSettings(steps=40, members=1)
+    settings = aj.Fit(rounds=6, steps_per_round=40, prior=prior)
+    return aj.fit(data, network, settings)
 
 
 def test_every_name_of_the_package_is_there():

@@ -162,6 +162,7 @@ class Trainer:
         assert self.prior_fit is not None
         run_prior(self.prior_fit, progress, hooks)
         move(progress, phase="estep", index=0)
+        hooks.save(progress)  # the next save comes after the first round
 
     def _draws(self, progress: Progress) -> Iterator[int]:
         """The E-step of this round, by the prior or by the network."""

@@ -28,15 +28,15 @@ def test_masked_diffusion_implements_the_protocols_of_a_family(incomplete, mesh)
 def test_em_starts_and_ends_by_the_missing_share():
     family, plan = MaskedSettings(), dataclasses.replace(SMALL, rounds=100).plan
     for missing, start, final in (
-        (0.1, 0.25, 1.0), (0.6, 0.25, 1.0), (0.75, 0.2083, 0.85), (0.9, 0.1667, 0.7),
-        (0.99, 0.1667, 0.7),
+        (0.1, 0.25, 1.0), (0.6, 0.25, 1.0), (0.75, 0.2083, 0.95), (0.9, 0.1667, 0.9),
+        (0.99, 0.1667, 0.9),
     ):  # fmt: skip
         assert family.default_start(missing) == pytest.approx(start, abs=1e-4)
         completer = family.completer(plan, 25, missing)
         assert completer.final_temperature == final
         assert completer.temperature_after(99 - 25) == final
-    fixed = dataclasses.replace(family, final_temperature=0.9)
-    assert fixed.completer(plan, 25, 0.6).final_temperature == 0.9
+    fixed = dataclasses.replace(family, final_temperature=0.8)
+    assert fixed.completer(plan, 25, 0.6).final_temperature == 0.8
 
 
 def test_consistency_starts_with_the_run_or_with_em():

@@ -21,8 +21,7 @@ def plant(point: str) -> None:
     """Patches one function so that its n-th call is the last thing that happens."""
     from ambient_jax.evaluation import suite
     from ambient_jax.experiment import finish
-    from ambient_jax.training import checkpoint, estep
-    from ambient_jax.training import trainer as em
+    from ambient_jax.training import batches, checkpoint, estep, prior_fit
 
     place, count = point.split(":")
     left = [int(count)]
@@ -31,25 +30,30 @@ def plant(point: str) -> None:
         left[0] -= 1
         return left[0] < 0
 
-    if place == "estep":
-        run = estep.EStepDriver.run
-
-        def batches(self, *arguments):
+    def dying(run):
+        def units(self, *arguments):
             for done in run(self, *arguments):
                 if countdown():
                     die()
                 yield done
 
-        estep.EStepDriver.run = batches
+        return units
+
+    if place == "prior":
+        prior_fit.PriorFit.steps = dying(prior_fit.PriorFit.steps)
+    elif place == "draws":
+        prior_fit.PriorFit.draws = dying(prior_fit.PriorFit.draws)
+    elif place == "estep":
+        estep.EStepDriver.run = dying(estep.EStepDriver.run)
     elif place == "mstep":
-        batch = em.Trainer._batch
+        batch = batches.Batches.placed
 
         def one(self, *arguments):
             if countdown():
                 die()
             return batch(self, *arguments)
 
-        em.Trainer._batch = one
+        batches.Batches.placed = one
     elif place == "saving":
         save = checkpoint.Checkpoints.save
 

@@ -21,6 +21,7 @@ TINY = [
     "--config.train.rounds=5", "--config.train.steps_per_round=4",
     "--config.train.log_every=2", "--config.train.batch_size=32",
     "--config.train.estep_batch_size=64", "--config.em.start=0.2",
+    "--config.prior.members=2", "--config.prior.steps=6", "--config.prior.share=0.4",
     "--config.em.reveals=2", "--config.em.initial_reveals=3",
     "--config.eval.every_rounds=2", "--config.eval.round_rows=20",
     "--config.eval.num_draws=1", "--config.eval.num_exact=8",
@@ -82,13 +83,13 @@ def killed_at(point, workdir):
     return out
 
 
-@pytest.mark.timeout(600)  # nine launches
+@pytest.mark.timeout(900)  # eleven launches
 @pytest.mark.slow
 def test_killed_everywhere_it_ends_bitwise_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     code, _, err = run("never", whole)
     assert code == 0, err
-    for point in ("estep:2", "mstep:6", "saving:0"):
+    for point in ("prior:3", "draws:1", "estep:2", "mstep:6", "saving:1"):
         killed_at(point, killed)
 
     # A signal in an evaluation is obeyed there; the evaluation is done again.

@@ -153,7 +153,7 @@ def test_without_truth_a_run_still_ends_and_says_what_is_left_out(tmp_path):
     code, out, err = launch(
         f"--config=configs/em_only.py:{tmp_path / 'own.npz'}",
         f"--workdir={tmp_path / 'run'}", "--config.train.rounds=2",
-        "--config.train.steps_per_round=3", "--config.em.start=0.5",
+        "--config.train.steps_per_round=3", "--config.prior.steps=3",
         "--config.train.batch_size=16", "--config.train.estep_batch_size=32",
         "--config.network.width=16", "--config.network.depth=1",
     )  # fmt: skip
@@ -248,7 +248,7 @@ def test_the_first_estep_and_the_temperature_follow_the_length_of_the_run():
     config = em_only.get_config("digits")
     config.prior.name = "none"
     for missing, rounds, first, last in (
-        (0.6, 20, 5, 1.0), (0.3, 8, 2, 1.0), (0.9, 24, 4, 0.7), (0.75, 24, 5, 0.85),
+        (0.6, 20, 5, 1.0), (0.3, 8, 2, 1.0), (0.9, 24, 4, 0.9), (0.75, 24, 5, 0.95),
     ):  # fmt: skip
         config.train.rounds = rounds
         estep = build.settings(config).estep(missing)
@@ -270,12 +270,8 @@ def test_the_prior_draws_first_and_needs_em():
     prior = setting.prior.build((8, 8), 2)
     estep = setting.estep(0.6, prior)
     assert (estep.start_round, estep.prior_rounds) == (0, 15)
-    assert [estep.kind(r) for r in (0, 11, 12, 19)] == [
-        "prior",
-        "prior",
-        "later",
-        "later",
-    ]
+    kinds = [estep.kind(r) for r in (0, 14, 15, 19)]
+    assert kinds == ["prior", "prior", "later", "later"]
     config.em.on = False
     assert build.settings(config).estep(0.6).kind(0) == "none"
 

@@ -34,9 +34,11 @@ def test_evaluation_costs_at_most_15_percent(tmp_path, rows, side, complete):
     config, setup = made(tmp_path, rows, side, complete)
     plan, trainer = setup.trainer.plan, setup.trainer
     training = plan.rounds * plan.steps_per_round * plan.batch_size * STEP_PASSES
-    start, e = trainer.estep.start_round, config.em
-    drawn = [trainer.rows_drawn(r) for r in range(start, plan.rounds)]
-    esteps = drawn[0] * e.initial_reveals + sum(drawn[1:]) * e.reveals
+    reveals = {"initial": config.em.initial_reveals, "later": config.em.reveals}
+    esteps = sum(  # draws of the prior need no pass
+        trainer.rows_drawn(r) * reveals.get(trainer.estep.kind(r), 0)
+        for r in range(plan.rounds)
+    )
     finished = np.zeros_like(setup.dataset.train.tokens)
     gallery = setup.gallery.row_passes
     cheap = setup.suite.row_passes(finished, full=False) + gallery
