@@ -39,8 +39,7 @@ class MaskedSettings:
       skip_unweighted_consistency: see `MaskedObjective`.
       initial_sampler, refresh_sampler, fraction, temperature: see `MaskedCompleter`.
       final_temperature: temperature of the last E-step; None: by the missing share of
-        the data, from 1 at 60 % to 0.7 at 90 %. The less is observed, the less the few
-        rounds make up for a model that is too unsure in dense contexts.
+        the data, from 1 at 60 % to 0.9 at 90 %.
     """
 
     schedule: Schedule = field(default_factory=Linear)

@@ -99,10 +99,10 @@ class Plan:
         Args:
           row_share: share of the rows that a later E-step draws now.
         """
-        _, training, esteps, evaluation = self.left(Position())
+        prior, training, esteps, evaluation = self.left(Position(phase="prior"))
         initial = next((taken for taken in self.esteps if taken), 0.0)
         shrinking = training + esteps - initial
-        factor = (SHORT_S - initial - evaluation) / shrinking
+        factor = (SHORT_S - prior - initial - evaluation) / shrinking
         steps = int(self.steps_per_round * factor)
         if factor >= 1 or steps < 1:
             return None

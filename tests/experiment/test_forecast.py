@@ -9,12 +9,14 @@ from ambient_jax.training.progress import Position
 
 PLAN = Plan(
     mstep=10.0, esteps=(0.0, 8.0, 4.0), evaluations=(0.0, 3.0, 3.0), final=5.0,
-    steps_per_round=5, rows=(0, 100, 50),
+    steps_per_round=5, rows=(0, 100, 50), prior_step=2.0, prior_steps=10,
 )  # fmt: skip
 
 
 def positions():
     """Every point of a run, in order."""
+    for step in range(10):
+        yield Position(phase="prior", index=step)
     for round_ in range(3):
         for done in range(0, PLAN.rows[round_], 25):
             yield Position(round=round_, phase="estep", index=done)
@@ -26,16 +28,17 @@ def positions():
 
 def test_what_is_left_falls_to_the_final_figures():
     left = [sum(PLAN.left(p)) for p in positions()]
-    assert left[0] == 30 + 12 + 6 + 5
+    assert left[0] == 20 + 30 + 12 + 6 + 5
     assert left[-1] == PLAN.final
     assert all(a >= b for a, b in itertools.pairwise(left))
 
 
 def test_each_part_falls_in_its_own_phase():
     halfway = PLAN.left(Position(round=1, phase="estep", index=50))
-    assert halfway == (20, 8, 11)
-    assert PLAN.left(Position(round=1, phase="mstep", index=4)) == (12, 4, 11)
-    assert PLAN.left(Position(round=1, phase="evaluate")) == (10, 4, 11)
+    assert halfway == (0, 20, 8, 11)
+    assert PLAN.left(Position(phase="prior", index=4)) == (12, 30, 12, 11)
+    assert PLAN.left(Position(round=1, phase="mstep", index=4)) == (0, 12, 4, 11)
+    assert PLAN.left(Position(round=1, phase="evaluate")) == (0, 10, 4, 11)
 
 
 @pytest.mark.parametrize("slower", [0.25, 1.0, 4.0])
@@ -56,7 +59,7 @@ def test_a_long_run_is_told_how_to_end_sooner():
     esteps = (0.0, 8.0, 4.0 * share / 0.5)
     shorter = Plan(**{**vars(slow), "mstep": slow.mstep * steps / 100,
                       "esteps": esteps})  # fmt: skip
-    assert 0.95 * SHORT_S < sum(shorter.left(Position())) <= SHORT_S
+    assert 0.95 * SHORT_S < sum(shorter.left(Position(phase="prior"))) <= SHORT_S
 
 
 def test_durations_in_words():
