@@ -47,26 +47,22 @@ def variants(shape, values: int, steps: int, members: int) -> dict[str, Prior]:
         return settings.build(shape, values)
 
     def changed(**fields) -> Prior:
-        prior = made("latent")
-        assert isinstance(prior, LatentPrior)
-        decoder = dataclasses.replace(prior.decoder, **fields)
-        return dataclasses.replace(prior, decoder=decoder)
+        decoder = dataclasses.replace(latent.decoder, **fields)
+        return dataclasses.replace(latent, decoder=decoder)
 
-    found = {name: made(name) for name in ("independent", "factors", "latent")}
-    return found | {
+    latent = made("latent")
+    assert isinstance(latent, LatentPrior)
+    smoothing = latent.decoder.smoothing
+    return {
+        "independent": made("independent"),
+        "factors": made("factors"),
+        "latent": latent,
         "latent, not smoothed": changed(smoothing=0.0),
-        "latent, half the smoothing": changed(smoothing=0.5 * smoothing(found)),
-        "latent, twice the smoothing": changed(smoothing=2 * smoothing(found)),
+        "latent, half the smoothing": changed(smoothing=0.5 * smoothing),
+        "latent, twice the smoothing": changed(smoothing=2 * smoothing),
         "latent, without dropout": changed(dropout=0.0),
         "latent, 16 latents": changed(latents=16),
     }
-
-
-def smoothing(found: dict[str, Prior]) -> float:
-    """The smoothing of the latent prior in pixels."""
-    prior = found["latent"]
-    assert isinstance(prior, LatentPrior)
-    return prior.decoder.smoothing
 
 
 def line(prior: Prior, dataset: Dataset) -> str:

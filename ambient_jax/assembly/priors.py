@@ -7,7 +7,7 @@ from ambient_jax.errors import UserError
 from ambient_jax.family import Prior
 from ambient_jax.networks.decoder import Decoder
 from ambient_jax.priors.independent import IndependentPrior
-from ambient_jax.priors.latent import MAX_BYTES, LatentPrior
+from ambient_jax.priors.latent import MAX_BYTES, LatentPrior, component_bytes
 
 POINTS = 16384
 """Components of a latent prior, or fewer where memory allows fewer."""
@@ -78,7 +78,7 @@ def _latent(
         shape=tuple(shape), num_values=num_values, hidden=hidden,
         smoothing=max(LEAST_SMOOTHING, SMOOTHING * max(shape)),
     )  # fmt: skip
-    fits = MAX_BYTES // (4 * decoder.length * num_values)
+    fits = MAX_BYTES // component_bytes(decoder)
     if fits < FEWEST_POINTS:
         raise UserError(
             f"rows of {decoder.length} cells with {num_values} values are too long for "

@@ -59,8 +59,7 @@ class RunHooks:
             self.log(progress.position.round, step, figures)
             self.tensorboard.pictures(step, drawn)
         shown = "".join(f"{k} {figures[k]:.4g}, " for k in SHOWN if k in figures)
-        after = dataclasses.replace(progress.position, round=round_, phase="estep")
-        left = self.forecast.left(dataclasses.replace(after, index=0))
+        left = self.forecast.left(Position(round=round_))
         print(
             f"round {round_}/{self.rounds}: {shown}about {duration(left)} left",
             flush=True,
@@ -80,13 +79,10 @@ class RunHooks:
         return self.stop.interrupted()
 
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
-        left = duration(self.forecast.left(self._position(phase, round_, done)))
+        position = Position(round=round_, phase=PHASES[phase], index=done)
+        left = duration(self.forecast.left(position))
         label = f"round {round_ + 1}/{self.rounds} (about {left} left) {phase}"
         return TerminalBar(label, total, done)
-
-    @staticmethod
-    def _position(phase: str, round_: int, done: int) -> Position:
-        return Position(round=round_, phase=PHASES[phase], index=done)
 
 
 PHASES: dict[str, Phase] = {"prior": "prior", "E-step": "estep", "M-step": "mstep"}

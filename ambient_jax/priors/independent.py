@@ -9,12 +9,12 @@ from jaxtyping import Array, Float
 
 from ambient_jax.priors import products
 from ambient_jax.priors.marginals import log_marginals
-from ambient_jax.priors.products import Components
-from ambient_jax.types import Params, RootKey, RowKeys, Tokens
+from ambient_jax.priors.products import Components, MixturePrior
+from ambient_jax.types import Params, RootKey, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
-class IndependentPrior:
+class IndependentPrior(MixturePrior):
     """Every token is drawn from its marginal share (`family.Prior`). Nothing is fitted.
 
     Attributes:
@@ -40,15 +40,3 @@ class IndependentPrior:
     def components(self, params: Params, key: RootKey) -> Components:
         """Returns the one component."""
         return params["marginal"][None]
-
-    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
-        """See `products.nats`."""
-        return products.nats(components, rows.astype(jnp.int32))
-
-    def draw(
-        self, components: Components, rows: Tokens, keys: RowKeys,
-        schedule: tuple[Array, ...],
-    ) -> Tokens:  # fmt: skip
-        """See `products.draw`; the schedule starts with the temperature."""
-        x = products.draw(components, rows.astype(jnp.int32), keys, schedule[0])
-        return x.astype(rows.dtype)

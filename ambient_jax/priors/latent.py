@@ -11,15 +11,20 @@ from jaxtyping import Array, Float
 from ambient_jax.networks.decoder import Decoder, decoder_log_probabilities
 from ambient_jax.priors import products
 from ambient_jax.priors.marginals import log_marginals
-from ambient_jax.priors.products import Components
-from ambient_jax.types import Params, RootKey, RowKeys, Tokens
+from ambient_jax.priors.products import Components, MixturePrior
+from ambient_jax.types import Params, RootKey, Tokens
 
 MAX_BYTES = 2**28
 """Most memory that the components of a prior take, 256 MiB."""
 
 
+def component_bytes(decoder: Decoder) -> int:
+    """Returns the memory of one component, float32."""
+    return 4 * decoder.length * decoder.num_values
+
+
 @dataclass(frozen=True, kw_only=True)
-class LatentPrior:
+class LatentPrior(MixturePrior):
     """`p(x) = E_z prod_i p(x_i | z)` with `z ~ N(0, I)` (`family.Prior`).
 
     The expectation is a mean over points z that are shared by all rows, so that the
@@ -56,12 +61,11 @@ class LatentPrior:
     weight_decay: float = 0.1
 
     def __post_init__(self) -> None:
-        cells = self.decoder.length * self.decoder.num_values * 4
-        if self.points * cells > MAX_BYTES:
-            most = MAX_BYTES // cells
+        needed, most = component_bytes(self.decoder), MAX_BYTES
+        if self.points * needed > most:
             raise ValueError(
-                f"points={self.points} needs {self.points * cells / 2**20:.0f} MiB of "
-                f"memory; at most {most} fit {MAX_BYTES >> 20} MiB"
+                f"points={self.points} needs {self.points * needed / 2**20:.0f} MiB of "
+                f"memory; at most {most // needed} fit {most >> 20} MiB"
             )
         if self.points < self.members or self.members < 1:
             raise ValueError("members must be at least 1, and points not below it")
@@ -109,15 +113,3 @@ class LatentPrior:
         keys = jax.random.split(key, self.members)
         found = jax.lax.map(member, (params["decoders"], keys))
         return found.reshape(-1, *found.shape[2:])
-
-    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
-        """See `products.nats`."""
-        return products.nats(components, rows.astype(jnp.int32))
-
-    def draw(
-        self, components: Components, rows: Tokens, keys: RowKeys,
-        schedule: tuple[Array, ...],
-    ) -> Tokens:  # fmt: skip
-        """See `products.draw`; the schedule starts with the temperature."""
-        x = products.draw(components, rows.astype(jnp.int32), keys, schedule[0])
-        return x.astype(rows.dtype)

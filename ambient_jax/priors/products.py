@@ -72,3 +72,19 @@ def _one_of(key: RootKey, log_weights: Float[Array, " M"]) -> Int[Array, ""]:
     total = jnp.cumsum(jax.nn.softmax(log_weights))
     index = jnp.searchsorted(total, jax.random.uniform(key) * total[-1], side="right")
     return jnp.minimum(index, len(log_weights) - 1)
+
+
+class MixturePrior:
+    """How priors whose components are those of a mixture score and draw."""
+
+    def nats(self, components: Components, rows: Tokens) -> Float[Array, " B"]:
+        """See `nats`."""
+        return nats(components, rows.astype(jnp.int32))
+
+    def draw(
+        self, components: Components, rows: Tokens, keys: RowKeys,
+        schedule: tuple[Array, ...],
+    ) -> Tokens:  # fmt: skip
+        """See `draw`; the schedule starts with the temperature."""
+        x = draw(components, rows.astype(jnp.int32), keys, schedule[0])
+        return x.astype(rows.dtype)

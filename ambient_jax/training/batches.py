@@ -10,6 +10,15 @@ from ambient_jax import mesh as meshes
 from ambient_jax.family import Batch, TrainingData
 
 
+def passes(
+    rng: np.random.Generator, rows: np.ndarray, steps: int, size: int
+) -> np.ndarray:
+    """Returns `[steps, size]` of `rows`: whole passes, each in a new order."""
+    needed = steps * size
+    order = [rng.permutation(rows) for _ in range(max(1, -(-needed // len(rows))))]
+    return np.concatenate(order)[:needed].reshape(steps, size)
+
+
 @dataclass(frozen=True)
 class Batches:
     """Batches of incomplete rows and their completions.
@@ -31,11 +40,7 @@ class Batches:
     def order(self, round_: int) -> np.ndarray:
         """Returns the row indices `[steps, size]` of a round."""
         rng = keys.host_rng(self.seed, keys.Purpose.BATCH_ORDER, round_)
-        needed = self.steps * self.size
-        passes = [
-            rng.permutation(len(self.data)) for _ in range(-(-needed // len(self.data)))
-        ]
-        return np.concatenate(passes)[:needed].reshape(-1, self.size)
+        return passes(rng, np.arange(len(self.data)), self.steps, self.size)
 
     def placed(self, completions: np.ndarray, where: np.ndarray) -> Batch:
         """Returns the rows with the indices `where`, on the devices."""

@@ -22,7 +22,7 @@ class Hooks(Protocol):
         """Evaluates the model after the M-step of a round; may change `position`.
 
         Raises:
-          trainer.Interrupted: the run shall stop. Nothing has been logged; the progress
+          Interrupted: the run shall stop. Nothing has been logged; the progress
             is saved then, and the evaluation starts anew when the run goes on.
         """
         ...

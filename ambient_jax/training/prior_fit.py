@@ -15,6 +15,7 @@ from ambient_jax import mesh as meshes
 from ambient_jax.compilation import jit
 from ambient_jax.family import Prior, TrainingData
 from ambient_jax.inference.row_map import RowMap, seconds
+from ambient_jax.training.batches import passes
 from ambient_jax.types import Params
 
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.1, 500
@@ -151,26 +152,16 @@ class PriorFit:
             completions[where] = drawn
             yield where.stop
 
-    def time_step(self, state: PriorState) -> float:
-        """Returns the seconds of a step; a copy of the state takes it."""
-        if not self.prior.num_steps:
-            return 0.0
+    def first_step(self, state: PriorState) -> PriorState:
+        """Returns the state after a step on the first batch; `state` is used up."""
         rows = meshes.put_rows(self._mesh, self._data.rows[self._batch_order()[0]])
-        state, key = jax.tree.map(jnp.copy, state), self._placed(self._key(STEP))
-
-        def step() -> None:
-            nonlocal state
-            state = jax.block_until_ready(self._step(state, rows, key))
-
-        return seconds(step)[0]
+        return self._step(state, rows, self._placed(self._key(STEP)))
 
     def time_draws(self, state: PriorState, schedule: tuple[np.float32, ...]) -> float:
         """Returns the seconds per row of a batch of draws, which are dropped."""
         rows = self._data.rows[: self._draws.batch_size]
-        arguments, key = (
-            (self.components(state, ROUND, 0), schedule),
-            self._key(ROUND, 0),
-        )
+        arguments = self.components(state, ROUND, 0), schedule
+        key = self._key(ROUND, 0)
         return seconds(lambda: self._draws(arguments, key, rows))[0] / len(rows)
 
     def components(self, state: PriorState, *numbers: int):
@@ -206,12 +197,9 @@ class PriorFit:
         )  # fmt: skip
 
     def _batch_order(self) -> np.ndarray:
-        """Row indices `[steps, B]`: whole passes, each in a new order."""
+        """Row indices `[steps, B]` of the rows that the fit sees."""
         rng = keys.host_rng(self._seed, keys.Purpose.PRIOR_ROWS, ORDER)
-        needed = self.prior.num_steps * self._batch
-        passes = -(-needed // max(len(self._fitted), 1))
-        order = [rng.permutation(self._fitted) for _ in range(max(passes, 1))]
-        return np.concatenate(order)[:needed].reshape(-1, self._batch)
+        return passes(rng, self._fitted, self.prior.num_steps, self._batch)
 
     def _key(self, *numbers: int) -> Array:
         return keys.derive(self._seed, keys.Purpose.PRIOR, *numbers)

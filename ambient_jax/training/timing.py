@@ -1,5 +1,8 @@
 """Seconds of the parts of training on this machine; nothing of a run changes."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 
@@ -7,19 +10,16 @@ from ambient_jax.inference.row_map import seconds
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.trainer import Trainer
 
+State = TypeVar("State")
+
 
 def time_step(trainer: Trainer, progress: Progress) -> float:
     """Returns the seconds of a train step; a copy of the state takes it."""
     where = trainer.batches.order(0)[0]
     batch = trainer.batches.placed(progress.completions, where)
-    state = jax.tree.map(jnp.copy, progress.state)
-
-    def step() -> None:
-        nonlocal state
-        state, _ = trainer.step(state, batch, trainer.key)
-        jax.block_until_ready(state)
-
-    return seconds(step)[0]
+    return _update_seconds(
+        lambda state: trainer.step(state, batch, trainer.key)[0], progress.state
+    )
 
 
 def time_estep(trainer: Trainer, progress: Progress, round_: int) -> float:
@@ -35,6 +35,18 @@ def time_estep(trainer: Trainer, progress: Progress, round_: int) -> float:
 
 def time_prior(trainer: Trainer, progress: Progress) -> float:
     """Returns the seconds of a step of the fit of the prior; 0 without one."""
-    if trainer.prior_fit is None or progress.prior is None:
+    fit = trainer.prior_fit
+    if fit is None or progress.prior is None or not fit.prior.num_steps:
         return 0.0
-    return trainer.prior_fit.time_step(progress.prior)
+    return _update_seconds(fit.first_step, progress.prior)
+
+
+def _update_seconds(update: Callable[[State], State], state: State) -> float:
+    """Returns the seconds of an update that uses up its state: a copy of `state`."""
+    state = jax.tree.map(jnp.copy, state)
+
+    def once() -> None:
+        nonlocal state
+        state = jax.block_until_ready(update(state))
+
+    return seconds(once)[0]

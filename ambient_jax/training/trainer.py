@@ -16,7 +16,7 @@ from ambient_jax.family import Metrics, Objective, TrainingData
 from ambient_jax.training.batches import Batches
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks, Interrupted
-from ambient_jax.training.phases import move, run_prior, stop_if_asked
+from ambient_jax.training.phases import move, run_prior, run_units, stop_if_asked
 from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state, metric_names
@@ -186,14 +186,8 @@ class Trainer:
         start = progress.position
         if self.estep.runs_in(start.round):
             total = self.rows_drawn(start.round)
-            bar = hooks.bar("E-step", start.round, total, start.index)
             clock = time.perf_counter()
-            for done in self._draws(progress):
-                bar.update(done)
-                move(progress, index=done)
-                if done < total:
-                    stop_if_asked(progress, hooks)
-            bar.close()
+            run_units(progress, hooks, "E-step", total, self._draws(progress))
             rate = (total - start.index) / (time.perf_counter() - clock)
             step = start.round * self.plan.steps_per_round
             hooks.log(start.round, step, {"estep_items_per_s": rate})

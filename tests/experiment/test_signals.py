@@ -66,22 +66,20 @@ def test_the_second_signal_ends_a_busy_process(start, number):
     assert f"{number.name}: saving" in err
 
 
-def test_the_first_signal_ends_a_process_with_nothing_to_save(start):
-    process = start("saved", 1e6, "busy")
+@pytest.mark.parametrize(
+    ("unsaved", "grace", "message"),
+    [
+        ("saved", 1e6, "goes on from what is saved"),  # there is nothing to save
+        ("unsaved", 0.2, "stopped without saving"),  # nobody notices in time
+    ],
+)
+def test_the_first_signal_ends_a_busy_process(start, unsaved, grace, message):
+    process = start(unsaved, grace, "busy")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
     assert "saved" not in out
-    assert "goes on from what is saved" in err
-
-
-def test_a_signal_that_is_not_noticed_ends_the_process_after_a_while(start):
-    process = start("unsaved", 0.2, "busy")
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
-    assert "saved" not in out
-    assert "stopped without saving" in err
+    assert message in err
 
 
 def test_a_run_that_noticed_may_take_its_time_to_save(start):
