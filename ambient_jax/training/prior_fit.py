@@ -115,14 +115,15 @@ class PriorFit:
         """
         order, key = self._batch_order(), self._placed(self._key(STEP))
         for index in range(start, self.prior.num_steps):
+            # Before a step, so that a fit which was stopped at its end stays ended.
+            if index % CHECK_EVERY == 0 and index - int(state.best_step) >= PATIENCE:
+                return
             rows = meshes.put_rows(self._mesh, self._data.rows[order[index]])
             state = self._step(state, rows, key)
             done = index + 1
             if done % CHECK_EVERY == 0 or done == self.prior.num_steps:
                 state = self._check(state)
             yield done, state
-            if done % CHECK_EVERY == 0 and done - int(state.best_step) >= PATIENCE:
-                return
 
     def fitted(self) -> PriorState:
         """Returns the state after the whole fit."""

@@ -13,6 +13,7 @@ from ambient_jax.errors import UserError
 from ambient_jax.family import Prior
 from ambient_jax.networks.decoder import Decoder, gaussian_smoother
 from ambient_jax.priors.latent import LatentPrior
+from ambient_jax.training import prior_fit
 from ambient_jax.training.prior_fit import PriorFit
 from tests.toys import joint, rows_of
 
@@ -122,6 +123,18 @@ def test_the_best_moment_is_kept(mesh):
     best = fit.nats(state, held_out).mean()
     assert best == pytest.approx(float(state.best_nats), rel=1e-5)
     assert best < fit._score(state.average, held_out).mean() - 0.01
+
+
+def test_a_fit_that_ended_early_is_not_continued(mesh, monkeypatch):
+    """Interrupted at its very end, it goes on to nothing, as if it had not been."""
+    monkeypatch.setattr(prior_fit, "CHECK_EVERY", 2)
+    monkeypatch.setattr(prior_fit, "PATIENCE", 4)
+    data, _ = incomplete_of(60)
+    wild = dataclasses.replace(SMALL, learning_rate=3.0, num_steps=100)
+    fit = PriorFit(wild, data, mesh, 64, 0)
+    *_, (done, state) = fit.steps(fit.start(), 0)
+    assert done < 100
+    assert [*fit.steps(state, done)] == []
 
 
 @pytest.mark.parametrize(
