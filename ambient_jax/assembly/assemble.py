@@ -1,21 +1,18 @@
 """From settings, data and a network to a `Trainer`: the one place that does it."""
 
-import optax
 from jax.sharding import Mesh
 
 from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.mesh import make_mesh
 from ambient_jax.networks.ensemble import Ensemble
-from ambient_jax.training.ensemble import EnsembleObjective, per_member
-from ambient_jax.training.optimizer import KINDS, make_optimizer
+from ambient_jax.training.ensemble import EnsembleObjective, PerMember
+from ambient_jax.training.optimizer import KINDS, Optimizer, make_optimizer
 from ambient_jax.training.trainer import Trainer
 from ambient_jax.types import Denoiser
 
 
-def build_optimizer(
-    settings: Settings, members: int = 1
-) -> optax.GradientTransformation:
+def build_optimizer(settings: Settings, members: int = 1) -> Optimizer | PerMember:
     """Returns the optimizer with its learning-rate schedule over the whole run.
 
     The loss of an ensemble is the mean over its members. So is the gradient of each of
@@ -31,7 +28,7 @@ def build_optimizer(
         total_steps=settings.rounds * settings.steps_per_round,
         weight_decay=settings.weight_decay, clip_norm=settings.clip_norm / members,
     )  # fmt: skip
-    return optimizer if members == 1 else per_member(optimizer)
+    return optimizer if members == 1 else PerMember(optimizer=optimizer)
 
 
 def assemble(

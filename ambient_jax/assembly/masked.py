@@ -82,12 +82,14 @@ class MaskedSettings:
             start = round_at(self.consistency_start, plan.rounds)
         return MaskedObjective(
             schedule=self.schedule,
-            imputed_weight=self.imputed_weight,
+            imputed_weight=float(self.imputed_weight),
             natural_share=self.natural_share,
             consistency=self.consistency if self.consistency_weight else None,
-            consistency_weight=self.consistency_weight,
-            consistency_start_step=start * plan.steps_per_round,
-            consistency_ramp_steps=self.consistency_ramp_rounds * plan.steps_per_round,
+            consistency_weight=float(self.consistency_weight),
+            consistency_start_step=float(start * plan.steps_per_round),
+            consistency_ramp_steps=float(
+                self.consistency_ramp_rounds * plan.steps_per_round
+            ),
             skip_unweighted_consistency=self.skip_unweighted_consistency,
             query_masking=self.query_masking,
         )

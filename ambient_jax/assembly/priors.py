@@ -39,7 +39,7 @@ class PriorSettings:
     name: str = "latent"
     share: float = 0.75
     members: int = 4
-    steps: int = 800
+    steps: int = 400
 
     def __post_init__(self) -> None:
         if self.name not in PRIORS:

@@ -54,8 +54,12 @@ def load_or_train(
         params = _train(network, params, labels.reference, labels.reference_labels)
         flat = jax.tree.leaves(params)
         write_npz(path, {str(i): np.asarray(leaf) for i, leaf in enumerate(flat)})
-    outputs = RowMap(lambda p, keys, x: network.apply(p, x), mesh, batch_size)
+    outputs = RowMap(_outputs, mesh, batch_size, bound=(network,))
     return TrainedClassifier(params=params, outputs=outputs)
+
+
+def _outputs(network, params, row_keys, x):
+    return network.apply(params, x)
 
 
 def _train(network: Classifier, params, x: np.ndarray, labels: np.ndarray):

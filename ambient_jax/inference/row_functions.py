@@ -1,7 +1,8 @@
-"""The functions of a masked denoiser over rows, each compiled once."""
+"""The functions of a masked denoiser over rows, each compiled once for all runs."""
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,73 +51,81 @@ class RowFunctions:
             self.denoiser, self.mesh, size, self.sampler, self.before_batch
         )
 
-    def _map(self, function) -> RowMap:
-        def run(params, row_keys, *rows, context=None):
-            return function(bind(self.denoiser, params, context), row_keys, *rows)
-
-        return RowMap(run, self.mesh, self.batch_size, self.before_batch)
+    def _map(self, function: Callable, *static: Any) -> RowMap:
+        return RowMap(
+            _denoised, self.mesh, self.batch_size, self.before_batch,
+            static=(function, static), bound=(self.denoiser,),
+        )  # fmt: skip
 
     @cached_property
     def draw(self) -> RowMap:
         """`(params, key, z) -> x`: a joint draw of all masked tokens."""
-
-        def draw(denoise, row_keys, z):
-            z = z.astype(jnp.int32)
-            return sampling.draw(denoise, z, row_keys, self.sampler)
-
-        return self._map(draw)
+        return self._map(_draw, self.sampler)
 
     @cached_property
     def marginals(self) -> RowMap:
         """`(params, key, z) -> (mode, mean)` of each token, in one forward pass."""
-
-        def marginals(denoise, row_keys, z):
-            logits = denoise(z.astype(jnp.int32))
-            p = jax.nn.softmax(logits, axis=-1)
-            mean = p @ jnp.arange(p.shape[-1], dtype=p.dtype)
-            return jnp.argmax(logits, axis=-1), mean
-
-        return self._map(marginals)
+        return self._map(_marginals)
 
     @cached_property
     def logits(self) -> RowMap:
         """`(params, key, z) -> logits [N, L, V]`, in one forward pass."""
-        return self._map(lambda denoise, row_keys, z: denoise(z.astype(jnp.int32)))
+        return self._map(_logits)
 
     @cached_property
     def hidden_nats(self) -> RowMap:
         """`(params, key, x, z) -> [N, L]`: `-log p(x_i | z)` where only `z` is MASK."""
-
-        def hidden(denoise, row_keys, x, z):
-            nats = cross_entropy(denoise(z.astype(jnp.int32)), x.astype(jnp.int32))
-            return jnp.where(z == self.denoiser.num_values, nats, 0.0)
-
-        return self._map(hidden)
+        return self._map(_hidden_nats, self.denoiser.num_values)
 
     @cached_property
     def elbo(self) -> RowMap:
         """`(params, key, x, scored) -> nats [N, LEVELS]`: see `elbo_by_level`."""
-
-        def elbo(denoise, row_keys, x, scored):
-            x = x.astype(jnp.int32)
-            return likelihood.elbo_by_level(denoise, x, scored, row_keys, LEVELS)
-
-        return self._map(elbo)
+        return self._map(_elbo)
 
     @cached_property
     def chain_rule(self) -> RowMap:
         """`(params, key, x, scored) -> nats [N]`: exact, in one random order."""
-
-        def chain(denoise, row_keys, x, scored):
-            return likelihood.chain_rule(denoise, x.astype(jnp.int32), scored, row_keys)
-
-        return self._map(chain)
+        return self._map(_chain_rule)
 
     @cached_property
     def defect(self) -> RowMap:
         """`(params, key, x) -> [N]`: see `martingale_defect`."""
+        return self._map(_defect)
 
-        def defect(denoise, row_keys, x):
-            return martingale_defect(denoise, x.astype(jnp.int32), row_keys)
 
-        return self._map(defect)
+def _denoised(function, static, denoiser, params, row_keys, *rows, context=None):
+    denoise = bind(denoiser, params, context)
+    return function(denoise, *static, row_keys, *rows)
+
+
+def _draw(denoise, sampler, row_keys, z):
+    return sampling.draw(denoise, z.astype(jnp.int32), row_keys, sampler)
+
+
+def _marginals(denoise, row_keys, z):
+    logits = denoise(z.astype(jnp.int32))
+    p = jax.nn.softmax(logits, axis=-1)
+    mean = p @ jnp.arange(p.shape[-1], dtype=p.dtype)
+    return jnp.argmax(logits, axis=-1), mean
+
+
+def _logits(denoise, row_keys, z):
+    return denoise(z.astype(jnp.int32))
+
+
+def _hidden_nats(denoise, mask, row_keys, x, z):
+    nats = cross_entropy(denoise(z.astype(jnp.int32)), x.astype(jnp.int32))
+    return jnp.where(z == mask, nats, 0.0)
+
+
+def _elbo(denoise, row_keys, x, scored):
+    x = x.astype(jnp.int32)
+    return likelihood.elbo_by_level(denoise, x, scored, row_keys, LEVELS)
+
+
+def _chain_rule(denoise, row_keys, x, scored):
+    return likelihood.chain_rule(denoise, x.astype(jnp.int32), scored, row_keys)
+
+
+def _defect(denoise, row_keys, x):
+    return martingale_defect(denoise, x.astype(jnp.int32), row_keys)

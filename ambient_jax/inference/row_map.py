@@ -1,7 +1,7 @@
 """Maps a compiled function over all rows of a data set in padded, sharded batches."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array
 
 from ambient_jax import mesh as meshes
-from ambient_jax.compilation import jit
+from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.keys import row_keys
 from ambient_jax.types import Params, RootKey
 
@@ -39,14 +39,18 @@ def seconds(call: Callable[[], Any]) -> tuple[float, float]:
 class RowMap:
     """A function of rows, compiled once, for any number of rows on the host.
 
-    Memory on the device does not grow with the number of rows: the next batch is
-    dispatched before the result of the last one is fetched.
+    Maps of the same function share a compiled program if `static` and `bound` are equal
+    apart from the arrays of the latter. Memory on the device does not grow with the
+    number of rows: the next batch is dispatched before the result of the last one is
+    fetched.
 
     Args:
       function: see `RowFunction`.
       mesh: devices; rows are split over its `data` axis.
       batch_size: rows per call, a multiple of the number of devices.
       before_batch: called before each batch; it may raise to stop the work.
+      static: what the function takes first; constants of the compiled program.
+      bound: pytrees that it takes next; their arrays are arguments of the program.
 
     Raises:
       UserError: the devices do not divide the batch size.
@@ -55,19 +59,14 @@ class RowMap:
     def __init__(
         self, function: RowFunction, mesh: Mesh, batch_size: int,
         before_batch: Callable[[], None] | None = None,
+        static: tuple[Hashable, ...] = (), bound: tuple[Any, ...] = (),
     ):  # fmt: skip
         self.mesh = mesh
         self._before_batch = before_batch
         self.batch_size = meshes.check_batch_size(mesh, batch_size)
-
-        def run(
-            params: Params, key: RootKey, ids: Array, rows: tuple[Array, ...],
-            context: Array | None,
-        ):  # fmt: skip
-            named = {} if context is None else {"context": context}
-            return function(params, row_keys(key, ids), *rows, **named)
-
-        self._run = jit(run)
+        arrays, structure = partition(bound)
+        self._bound = jax.device_put(arrays, meshes.replicated(mesh))
+        self._run = shared(_run, function, static, structure)
 
     def batches(
         self,
@@ -127,10 +126,20 @@ class RowMap:
         context = None if context is None else context[padded]
         sent = meshes.put_rows(self.mesh, (ids.astype(np.uint32), tuple(rows), context))
         with jax.transfer_guard("disallow"):
-            return self._run(params, key, *sent)
+            return self._run(self._bound, params, key, *sent)
 
     @staticmethod
     def _fetch(pending: tuple[slice, Any]) -> tuple[slice, Any]:
         where, result = pending
         count = where.stop - where.start
         return where, jax.tree.map(lambda a: a[:count], jax.device_get(result))
+
+
+def _run(
+    function: RowFunction, static: tuple[Hashable, ...], structure: Structure,
+    arrays: list[Array], params: Params, key: RootKey, ids: Array,
+    rows: tuple[Array, ...], context: Array | None,
+) -> Any:  # fmt: skip
+    named = {} if context is None else {"context": context}
+    bound = structure.with_arrays(arrays)
+    return function(*static, *bound, params, row_keys(key, ids), *rows, **named)

@@ -1,6 +1,7 @@
 """The network of tables: one token per column, and the exact values of numbers."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, cast
 
 import flax.linen as nn
@@ -9,9 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ambient_jax.compilation import jit
 from ambient_jax.networks.blocks import Attention, Dtype, Mlp
-from ambient_jax.networks.factors import Factors
+from ambient_jax.networks.factors import Constant, Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
@@ -37,37 +37,45 @@ NUM_HEADS = 4
 """Attention heads of the `attention` mixer."""
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColumnTables:
-    """Constants of the columns, indexed by column and token.
+    """Constants of the columns, indexed by column and token; see `of`.
 
     Attributes:
       log_share: `[L, V]` log of each token's marginal share; `ABSENT_LOGIT` for values
         that a column does not have.
-      rank: `[L, V]` middle of the span of the marginal distribution that a token
-        covers, in [0, 1]; NaN for categories, which have no order.
+      numeric: `[L]` bool: true for columns of numbers, whose tokens are ordered.
+      basis: `[L, NUM_COSINES, V]` smooth functions of the rank; 0 for categories.
       score: `[L, V, 2]` normal and standard score of the mean of a token's numbers; 0
         for categories.
     """
 
-    log_share: np.ndarray
-    rank: np.ndarray
-    score: np.ndarray
+    log_share: Constant
+    numeric: Constant
+    basis: Constant
+    score: Constant
 
-    @property
-    def numeric(self) -> np.ndarray:
-        """`[L]` bool: true for columns of numbers, whose tokens are ordered."""
-        return ~np.isnan(self.rank[:, 0])
+    @classmethod
+    def of(
+        cls, *, log_share: np.ndarray, rank: np.ndarray, score: np.ndarray
+    ) -> "ColumnTables":
+        """Returns the constants; the basis is `cos(pi j rank) / sqrt(j)`.
 
-    @property
-    def basis(self) -> np.ndarray:
-        """`[L, NUM_COSINES, V]` smooth functions of the rank; 0 for categories.
+        j runs from 1 to NUM_COSINES: the smoother, the larger.
 
-        `cos(pi j rank) / sqrt(j)` for j = 1..NUM_COSINES: the smoother, the larger.
+        Args:
+          log_share, score: see the attributes.
+          rank: `[L, V]` middle of the span of the marginal distribution that a token
+            covers, in [0, 1]; NaN for categories, which have no order.
         """
         order = np.arange(1, NUM_COSINES + 1)[None, :, None]
-        cosines = np.cos(np.pi * order * self.rank[:, None, :])
-        return np.nan_to_num(cosines / np.sqrt(order)).astype(np.float32)
+        cosines = np.cos(np.pi * order * rank[:, None, :]) / np.sqrt(order)
+        return cls(
+            log_share=log_share.astype(np.float32), numeric=~np.isnan(rank[:, 0]),
+            basis=np.nan_to_num(cosines).astype(np.float32),
+            score=score.astype(np.float32),
+        )  # fmt: skip
 
 
 class ColumnModule(nn.Module):
@@ -103,9 +111,9 @@ class ColumnModule(nn.Module):
         length, values = self.tables.log_share.shape
         exact = context.reshape(len(z), length, CONTEXT_PER_COLUMN)
         visible = (z < values)[..., None]
-        numeric = visible & jnp.asarray(self.tables.numeric)[None, :, None]
+        numeric = visible & self.tables.numeric[None, :, None]
         known = numeric & (exact[..., 2:] > 0)
-        table = jnp.asarray(self.tables.score, jnp.float32)
+        table = self.tables.score
         of_token = jnp.einsum("blv,lvs->bls", one_hot[..., :values], table)
         return jnp.where(known, exact[..., :2], of_token), numeric
 
@@ -130,7 +138,7 @@ class ColumnModule(nn.Module):
     def _prior_logits(self, one_hot, scores):
         """Logits that the network corrects: of the factor model or the shares."""
         if self.factors is None:
-            return jnp.asarray(self.tables.log_share, jnp.float32)[None]
+            return self.tables.log_share[None]
         return self.factors.log_probability(one_hot[..., :-1], scores[..., 0])
 
     def _mix_dense(self, h):
@@ -165,13 +173,16 @@ class ColumnModule(nn.Module):
         free = self.param(
             "free", nn.initializers.zeros, (length, READOUT_WIDTH, values)
         )
-        out = free + jnp.einsum("lrj,ljv->lrv", smooth, jnp.asarray(self.tables.basis))
+        out = free + jnp.einsum("lrj,ljv->lrv", smooth, self.tables.basis)
         correction = jnp.einsum("blr,lrv->blv", h, out)
-        shares = jnp.asarray(self.tables.log_share, jnp.float32)[None]
-        present = shares > ABSENT_LOGIT / 2
+        present = self.tables.log_share[None] > ABSENT_LOGIT / 2
         return jnp.where(present, correction + prior, ABSENT_LOGIT)
 
 
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["tables", "factors"],
+    meta_fields=["mixer", "width", "depth", "embed", "dtype"],
+)  # fmt: skip
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ColumnNetwork:
     """A network that implements the `Denoiser` protocol for tables.
@@ -222,7 +233,7 @@ class ColumnNetwork:
         """Draws float32 parameters."""
         z = jnp.zeros((1, self.length), jnp.int32)
         context = jnp.zeros((1, CONTEXT_PER_COLUMN * self.length), jnp.float32)
-        return jit(self.module.init)(key, z, context)["params"]
+        return jax.jit(self.module.init)(key, z, context)["params"]
 
     def apply(
         self, params: Params, z: Tokens, context: Context | None = None

@@ -48,7 +48,7 @@ class Decoder:
     num_values: int
     latents: int = 10
     hidden: tuple[int, ...] = (512, 512)
-    dropout: float = 0.4
+    dropout: float = 0.3
     smoothing: float = 1.0
     gain: float = 2.0
 

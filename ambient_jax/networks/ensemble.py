@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import jax
@@ -10,9 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ambient_jax.networks.flat import FlatParams
 from ambient_jax.types import Context, Denoiser, Logits, Params, RootKey, Tokens, bind
 
 
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["member", "member_fields"],
+    meta_fields=["size"],
+)  # fmt: skip
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ensemble:
     """A `Denoiser` that predicts the mean of the probabilities of K members.
@@ -58,6 +64,9 @@ class Ensemble:
         """
         if not fields:
             return self.member
+        if isinstance(self.member, FlatParams):
+            network = dataclasses.replace(cast(Any, self.member.denoiser), **fields)
+            return FlatParams(denoiser=network)
         return dataclasses.replace(cast(Any, self.member), **fields)
 
     def member_log_probabilities(
@@ -79,6 +88,7 @@ class Ensemble:
         return jax.nn.logsumexp(log_p, axis=0) - jnp.log(self.size)
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OutOfFoldEnsemble:
     """A `Denoiser` that averages, per row, the members that did not train on the row.

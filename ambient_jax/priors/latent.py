@@ -41,7 +41,7 @@ class LatentPrior(MixturePrior):
       fit_points: points z of a step for each member, drawn anew in each step.
       points: points z of the fitted mixture, over all members.
       learning_rate: at the first step; it falls to 2 % of it.
-      weight_decay: of all parameters, times the learning rate.
+      weight_decay: of the decoders, times the learning rate.
 
     Raises:
       ValueError: the components would take more than `MAX_BYTES`.
@@ -53,12 +53,12 @@ class LatentPrior(MixturePrior):
 
     decoder: Decoder
     members: int = 4
-    num_steps: int = 800
+    num_steps: int = 400
     batch_size: int = 512
     fit_points: int = 2048
     points: int = 16384
     learning_rate: float = 2e-3
-    weight_decay: float = 0.1
+    weight_decay: float = 1.0
 
     def __post_init__(self) -> None:
         needed, most = component_bytes(self.decoder), MAX_BYTES
@@ -73,7 +73,10 @@ class LatentPrior(MixturePrior):
     def optimizer(self) -> optax.GradientTransformation:
         """AdamW with a rate that falls along a cosine to 2 % of its peak."""
         rate = optax.cosine_decay_schedule(self.learning_rate, self.num_steps, 0.02)
-        return optax.adamw(rate, b2=0.99, weight_decay=self.weight_decay)
+        return optax.adamw(
+            rate, b2=0.99, weight_decay=self.weight_decay,
+            mask={"marginal": False, "decoders": True},
+        )  # fmt: skip
 
     def init(self, rows: np.ndarray, key: RootKey) -> Params:
         """Returns random decoders about the marginals of the rows."""

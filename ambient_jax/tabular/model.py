@@ -1,8 +1,10 @@
 """A fitted table model: probabilities, joint draws and scores of encoded rows."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,7 +15,7 @@ from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.types import Denoiser, Params
+from ambient_jax.types import Denoiser
 
 MAX_CHUNK_ROWS = 4096
 """Maximum number of rows whose probabilities are in memory at once."""
@@ -36,7 +38,8 @@ class TableModel:
 
     Attributes:
       codec: of the table's columns.
-      denoiser, params: the network and its trained parameters.
+      denoiser, params: the network and its trained parameters, vectors `[P]` or, of an
+        ensemble, `[K, P]`.
       max_reveals: maximum number of steps of a joint draw. A table with no more columns
         than that is drawn one cell at a time.
       batch_size: rows per call of the network.
@@ -44,13 +47,13 @@ class TableModel:
 
     codec: TableCodec
     denoiser: Denoiser
-    params: Params
+    params: np.ndarray
     max_reveals: int = 64
     batch_size: int = 512
 
-    @cached_property
-    def _params(self) -> Params:
-        return jax.tree.map(jax.numpy.asarray, self.params)
+    def __getstate__(self) -> dict[str, Any]:
+        """Returns what is pickled: no device and no compiled function."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @cached_property
     def _functions_by_reveals(self) -> dict[int, RowFunctions]:
@@ -83,7 +86,7 @@ class TableModel:
         for begin in range(0, len(rows), chunk):
             chosen = rows[begin : begin + chunk]
             logits = self.functions().logits(
-                self._params, key, encoded.tokens[chosen],
+                self.params, key, encoded.tokens[chosen],
                 context=encoded.context[chosen],
             )  # fmt: skip
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
@@ -107,7 +110,7 @@ class TableModel:
         """
         reveals = min(self.codec.length, self.max_reveals)
         key = keys.derive(seed, keys.Purpose.IMPUTE, draw_index)
-        return self.functions(reveals).draw(self._params, key, tokens, context=context)
+        return self.functions(reveals).draw(self.params, key, tokens, context=context)
 
     def log_probability(self, encoded: Encoded) -> np.ndarray:
         """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.
@@ -122,7 +125,7 @@ class TableModel:
         score = functions.chain_rule if exact else functions.elbo
         for order in range(NUM_ORDERS):
             nats = score(
-                self._params, jax.random.key(order), tokens, scored,
+                self.params, jax.random.key(order), tokens, scored,
                 context=encoded.context, ids=same,
             )  # fmt: skip
             total -= nats if exact else nats.mean(axis=1)

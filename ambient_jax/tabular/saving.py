@@ -14,14 +14,19 @@ from ambient_jax.nesting import flatten, nest
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.fitting.network import network_of, settings_of
+from ambient_jax.tabular.fitting.network import (
+    network_of,
+    settings_of,
+    tree_of_params,
+    vectors_of_params,
+)
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames import json_cells
 from ambient_jax.tabular.frames.kinds import zone_of
 from ambient_jax.tabular.frames.schema import Field
 from ambient_jax.tabular.model import TableModel
 
-VERSION = 6
+VERSION = 7
 """Version of the format that `save` writes. `load` also reads older ones, in which
 
 - up to 2, a model is a single network, and its settings have no `members`;
@@ -30,7 +35,8 @@ VERSION = 6
   booleans; dates with a time zone are counted in UTC, and such a model is refused;
 - in 4 and 5, arrays named `reach/...` may hold a tail extrapolation, which this version
   does not have; they are ignored, with a warning;
-- up to 5, the arrays of `factors` have other names.
+- up to 5, the arrays of `factors` have other names;
+- up to 6, the number of values is that of the largest vocabulary.
 """
 
 EXTRAPOLATION_PREFIX = "reach/"
@@ -74,7 +80,7 @@ def save(imputer: Any, folder: Path) -> None:
     for i, scores in enumerate(calibration.scores):
         arrays[f"calibration/{i}"] = scores
     if model is not None:
-        flat = flatten(model.params, "/")
+        flat = flatten(tree_of_params(model.denoiser, model.params), "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
     if factors is not None:
         arrays |= {f"factors/{k}": v for k, v in vars(factors).items()}
@@ -162,7 +168,8 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
         if count > 1 and fields["version"] < 4:
             factors = {name: np.stack([v] * count) for name, v in factors.items()}
         network = network_of(codec, Factors(**factors) if factors else None, **settings)
-        params = nest(_under("params/", arrays), "/")
+        tree = nest(_under("params/", arrays), "/")
+        params = vectors_of_params(network, tree)
         imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
     return imputer
 

@@ -10,9 +10,11 @@ from jaxtyping import Array, Float, Int
 
 from ambient_jax.family import Batch, Metrics, Objective
 from ambient_jax.networks.ensemble import Ensemble
+from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.types import Denoiser, Params, RootKey
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class EnsembleObjective:
     """The mean of the members' losses (`family.Objective`).
@@ -56,14 +58,26 @@ class EnsembleObjective:
         return jax.tree.map(lambda x: x.mean(axis=0), each)
 
 
-def per_member(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Applies `optimizer` to each member of an ensemble apart.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True, kw_only=True)
+class PerMember:
+    """Applies an optimizer to each member of an ensemble apart.
 
     No member's gradient is clipped for another's sake. Parameters and gradients have a
     leading axis over the members.
+
+    Attributes:
+      optimizer: of one member.
     """
 
-    def update(updates, state, params=None):
-        return jax.vmap(optimizer.update)(updates, state, params)
+    optimizer: GradientTransformation
 
-    return optax.GradientTransformation(jax.vmap(optimizer.init), update)
+    def init(self, params: Params) -> optax.OptState:
+        """Returns the states of the members, stacked."""
+        return jax.vmap(self.optimizer.init)(params)
+
+    def update(
+        self, updates: Params, state: optax.OptState, params: Params = None
+    ) -> tuple[Params, optax.OptState]:
+        """Returns the updates and the new states of the members, stacked."""
+        return jax.vmap(self.optimizer.update)(updates, state, params)

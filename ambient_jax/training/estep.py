@@ -113,18 +113,13 @@ class EStepDriver:
         if completer is None:
             return
 
-        def compile_program(program: Hashable) -> RowMap:
-            def run(arguments, row_keys, rows, completion, context=None):
-                params, schedule = arguments
-                denoise = bind(denoiser, params, context)
-                return completer.draw(
-                    program, schedule, denoise, rows, completion, row_keys
-                )
-
-            return RowMap(run, mesh, batch_size)
-
         programs = {completer.program(initial) for initial in (True, False)}
-        self._row_maps = {p: compile_program(p) for p in programs}
+        self._row_maps = {
+            program: RowMap(
+                _draw, mesh, batch_size, static=(program,), bound=(denoiser, completer)
+            )
+            for program in programs
+        }
 
     def chosen_rows(self, round_: int) -> np.ndarray:
         """Sorted indices `[n]` of the rows that this round's E-step draws."""
@@ -187,3 +182,11 @@ class EStepDriver:
         for where, drawn in batches:
             completions[chosen[where]] = drawn
             yield where.stop
+
+
+def _draw(
+    program, denoiser, completer, arguments, row_keys, rows, completion, context=None
+):
+    params, schedule = arguments
+    denoise = bind(denoiser, params, context)
+    return completer.draw(program, schedule, denoise, rows, completion, row_keys)

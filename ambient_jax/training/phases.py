@@ -62,7 +62,7 @@ def run_prior(fit: PriorFit, progress: Progress, hooks: Hooks) -> None:
     total = fit.prior.num_steps
     run_units(progress, hooks, "prior", total, _steps(fit, progress))
     if total and progress.prior is not None:
-        nats = float(progress.prior.best_nats)
+        nats = float(progress.prior.lowest_nats)
         hooks.log(0, 0, {"prior_held_out_nats": nats})
 
 

@@ -25,7 +25,13 @@ CHECK_EVERY = 50
 """Steps between two likelihoods of the held-out rows."""
 
 PATIENCE = 200
-"""Steps without a better likelihood of the held-out rows after which the fit ends."""
+"""Steps after which the fit ends if all checks in them were clearly worse."""
+
+TOLERANCE = 0.001
+"""By how much of the lowest nats so far a later check may be worse and not clearly so.
+
+A few hundred held-out rows do not tell neighbouring checks apart, and the later one,
+after smaller steps, is usually the better one (docs/recipe.md)."""
 
 AVERAGE_DECAY = 0.98
 """Decay of the averaged parameters per step."""
@@ -44,9 +50,10 @@ class PriorState:
       params: current parameters.
       average: their exponential moving average.
       opt_state: state of the optimizer.
-      best: the average with the best likelihood of the held-out rows.
-      best_nats: their mean nats under `best`; infinite before the first check.
+      best: the last average under which the held-out rows were not clearly worse.
       best_step: the step at which it was the average.
+      lowest_nats: lowest mean nats of the held-out rows; infinite before the first
+        check.
     """
 
     step: Int[Array, ""]
@@ -54,8 +61,8 @@ class PriorState:
     average: Params
     opt_state: optax.OptState
     best: Params
-    best_nats: Float[Array, ""]
     best_step: Int[Array, ""]
+    lowest_nats: Float[Array, ""]
 
 
 class PriorFit:
@@ -83,18 +90,10 @@ class PriorFit:
             self._update, in_shardings=(whole, split, whole), out_shardings=whole,
             donate_argnums=0,
         )  # fmt: skip
-        self._keep = jit(_keep_better, donate_argnums=0)
+        self._keep = jit(_keep_if_good, donate_argnums=0)
         self._components = jit(prior.components, out_shardings=whole)
-        self._draws = RowMap(
-            lambda arguments, row_keys, rows: prior.draw(
-                arguments[0], rows, row_keys, arguments[1]
-            ),
-            mesh, batch_size,
-        )  # fmt: skip
-        self._nats = RowMap(
-            lambda components, row_keys, rows: prior.nats(components, rows),
-            mesh, batch_size,
-        )  # fmt: skip
+        self._draws = RowMap(_draws, mesh, batch_size, bound=(prior,))
+        self._nats = RowMap(_nats, mesh, batch_size, bound=(prior,))
 
     def start(self) -> PriorState:
         """Returns the state before the first step."""
@@ -103,15 +102,15 @@ class PriorFit:
         state = PriorState(
             step=jnp.zeros((), jnp.int32), params=params, average=copy(),
             opt_state=self.prior.optimizer().init(params), best=copy(),
-            best_nats=jnp.full((), jnp.inf, jnp.float32),
             best_step=jnp.zeros((), jnp.int32),
+            lowest_nats=jnp.full((), jnp.inf, jnp.float32),
         )  # fmt: skip
         return jax.device_put(state, meshes.replicated(self._mesh))
 
     def steps(self, state: PriorState, start: int) -> Iterator[tuple[int, PriorState]]:
         """Goes on from step `start` and yields the steps done and the new state.
 
-        It ends early where the likelihood of the held-out rows has stopped improving.
+        It ends early where the held-out rows have become clearly worse.
         """
         order, key = self._batch_order(), self._placed(self._key(STEP))
         for index in range(start, self.prior.num_steps):
@@ -179,10 +178,8 @@ class PriorFit:
 
     def _check(self, state: PriorState) -> PriorState:
         rows = self._data.rows[self._held_out]
-        if not len(rows):
-            return self._keep(state, self._placed(-state.step.astype(jnp.float32)))
-        nats = np.float32(self._score(state.average, rows).mean())
-        return self._keep(state, self._placed(nats))
+        nats = self._score(state.average, rows).mean() if len(rows) else 0.0
+        return self._keep(state, self._placed(np.float32(nats)))
 
     def _update(self, state: PriorState, rows: Array, key: Array) -> PriorState:
         now = jax.random.fold_in(key, state.step)
@@ -209,13 +206,22 @@ class PriorFit:
         return jax.device_put(value, meshes.replicated(self._mesh))
 
 
-def _keep_better(state: PriorState, nats: Float[Array, ""]) -> PriorState:
-    """Replaces `best` by the average if its held-out likelihood is better."""
-    better = nats < state.best_nats
+def _keep_if_good(state: PriorState, nats: Float[Array, ""]) -> PriorState:
+    """Replaces `best` by the average unless held-out rows are clearly worse."""
+    good = nats <= state.lowest_nats * (1 + TOLERANCE)
     best = jax.tree.map(
-        lambda new, old: jnp.where(better, new, old), state.average, state.best
+        lambda new, old: jnp.where(good, new, old), state.average, state.best
     )
     return dataclasses.replace(
-        state, best=best, best_nats=jnp.minimum(nats, state.best_nats),
-        best_step=jnp.where(better, state.step, state.best_step),
+        state, best=best, best_step=jnp.where(good, state.step, state.best_step),
+        lowest_nats=jnp.minimum(nats, state.lowest_nats),
     )  # fmt: skip
+
+
+def _draws(prior: Prior, arguments, row_keys, rows):
+    components, schedule = arguments
+    return prior.draw(components, rows, row_keys, schedule)
+
+
+def _nats(prior: Prior, components, row_keys, rows):
+    return prior.nats(components, rows)

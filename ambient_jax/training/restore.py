@@ -4,11 +4,11 @@ from pathlib import Path
 
 import jax
 import numpy as np
-import optax
 
 from ambient_jax import mesh as meshes
 from ambient_jax.family import Objective
 from ambient_jax.training.checkpoint import Checkpoints
+from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state
 from ambient_jax.types import Denoiser, Params
@@ -18,7 +18,7 @@ def restore_params(
     folder: Path,
     denoiser: Denoiser,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: GradientTransformation,
     *,
     best: bool,
     ema: bool,

@@ -6,10 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
+from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.family import Objective
+from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.types import Denoiser, Params, RootKey
 
 
@@ -50,16 +51,23 @@ def zero_sums(names: Iterable[str]) -> dict[str, Float[Array, ""]]:
 def init_state(
     denoiser: Denoiser,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: GradientTransformation,
     key: RootKey,
 ) -> TrainState:
     """Returns the state before the first step; the average equals the parameters."""
+    arrays, structure = partition((denoiser, optimizer))
+    start = shared(_init, structure, metric_names(objective), level=0)
+    return start(arrays, key)
+
+
+def _init(structure: Structure, names: tuple[str, ...], arrays, key) -> TrainState:
+    denoiser, optimizer = structure.with_arrays(arrays)
     params = denoiser.init(key)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         ema=jax.tree.map(jnp.copy, params),
         opt_state=optimizer.init(params),
-        sums=zero_sums(metric_names(objective)),
+        sums=zero_sums(names),
         bad_step=-jnp.ones((), jnp.int32),
     )

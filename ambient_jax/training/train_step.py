@@ -1,6 +1,7 @@
 """The one compiled train step, for every family and any number of devices."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,9 @@ import optax
 from jax.sharding import Mesh
 
 from ambient_jax import mesh as meshes
-from ambient_jax.compilation import jit
+from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.family import Batch, Metrics, Objective
+from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.state import TrainState
 from ambient_jax.types import Denoiser, RootKey
 
@@ -23,7 +25,7 @@ def train_step(
     *,
     denoiser: Denoiser,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: GradientTransformation,
     ema_decay: float,
 ) -> tuple[TrainState, Metrics]:
     """Computes the loss and its gradient, and updates parameters, average and sums.
@@ -71,24 +73,26 @@ def compile_train_step(
     *,
     denoiser: Denoiser,
     objective: Objective,
-    optimizer: optax.GradientTransformation,
+    optimizer: GradientTransformation,
     ema_decay: float,
 ) -> TrainStep:
-    """Compiles `train_step` over the mesh.
+    """Compiles `train_step` over the mesh; once for all runs of like shapes.
 
-    The state is replicated and donated, the batch is split over the `data` axis.
+    The state is replicated and donated, the batch is split over the `data` axis. Arrays
+    of the network and numbers of the optimizer are arguments of the program.
     """
-
-    def step(state: TrainState, batch: Batch, key: RootKey):
-        return train_step(
-            state, batch, key, denoiser=denoiser, objective=objective,
-            optimizer=optimizer, ema_decay=ema_decay,
-        )  # fmt: skip
-
+    arrays, structure = partition((denoiser, objective, optimizer))
     whole, split = meshes.replicated(mesh), meshes.rows(mesh)
-    return jit(
-        step,
-        in_shardings=(whole, split, whole),
-        out_shardings=(whole, whole),
-        donate_argnames="state",
-    )
+    step = shared(
+        _step, structure, ema_decay, in_shardings=(whole, whole, split, whole),
+        out_shardings=(whole, whole), donate_argnums=1,
+    )  # fmt: skip
+    return partial(step, jax.device_put(arrays, whole))
+
+
+def _step(structure: Structure, ema_decay: float, arrays, state, batch, key):
+    denoiser, objective, optimizer = structure.with_arrays(arrays)
+    return train_step(
+        state, batch, key, denoiser=denoiser, objective=objective,
+        optimizer=optimizer, ema_decay=ema_decay,
+    )  # fmt: skip

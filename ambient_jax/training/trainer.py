@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import jax
-import optax
 from jax.sharding import Mesh
 
 from ambient_jax import keys
@@ -16,6 +15,7 @@ from ambient_jax.family import Metrics, Objective, TrainingData
 from ambient_jax.training.batches import Batches
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.hooks import Hooks, Interrupted
+from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.phases import move, run_prior, run_units, stop_if_asked
 from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
@@ -87,7 +87,7 @@ class Trainer:
         objective: Objective,
         estep: EStep,
         plan: Plan,
-        optimizer: optax.GradientTransformation,
+        optimizer: GradientTransformation,
         mesh: Mesh,
     ):
         meshes.check_batch_size(mesh, plan.batch_size)

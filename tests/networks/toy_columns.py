@@ -19,7 +19,7 @@ def toy_tables(length=3, values=5, numbers=2, absent=1):
     score = rng.normal(size=(length, values, 2))
     score[numbers:] = 0
     log_share = np.where(share > 0, np.log(np.maximum(share, 1e-9)), ABSENT_LOGIT)
-    return ColumnTables(log_share=log_share, rank=rank, score=score)
+    return ColumnTables.of(log_share=log_share, rank=rank, score=score)
 
 
 def toy_factors(tables):

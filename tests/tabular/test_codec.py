@@ -9,7 +9,7 @@ import pytest
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import conformity_scores
 from ambient_jax.tabular.columns.category import CategoryColumn
-from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.codec import TableCodec, padded_size
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames.kinds import from_numbers
 
@@ -318,3 +318,17 @@ def test_numbers_that_are_codes_become_categories_when_told():
     frame = pd.DataFrame({"code": [1, 2, 7, 7] * 10})
     codec = TableCodec.fit(frame, categorical=[0])
     assert codec.columns[0].coder.values == (1, 2, 7)
+
+
+def test_vocabularies_are_padded_to_a_few_sizes_and_old_models_are_not():
+    frame = pd.DataFrame({"x": [*"abcdefghi"] * 3, "y": [*"ab", None] * 9})
+    codec = TableCodec.fit(frame)
+    assert [column.coder.size for column in codec.columns] == [9, 2]
+    assert codec.num_values == 16
+    tokens = codec.encode(frame).tokens
+    assert set(tokens[:, 1]) == {0, 1, 16}
+    fields = codec.to_json()
+    assert TableCodec.from_json(fields).num_values == 16
+    del fields["num_values"]  # as before version 7
+    assert TableCodec.from_json(fields).num_values == 9
+    assert [padded_size(n) for n in (2, 17, 64, 65, 256)] == [16, 32, 64, 128, 256]

@@ -19,7 +19,7 @@ from ambient_jax.tabular.fitting.recipe import (
 
 
 def trainer_of(num_rows):
-    tables = ColumnTables(
+    tables = ColumnTables.of(
         log_share=np.zeros((2, 3)), rank=np.zeros((2, 3)), score=np.zeros((2, 3, 2))
     )
     data = IncompleteData(

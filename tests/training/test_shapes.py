@@ -16,7 +16,7 @@ from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.family import Batch
 from ambient_jax.networks.ensemble import Ensemble
-from ambient_jax.training.ensemble import EnsembleObjective, per_member
+from ambient_jax.training.ensemble import EnsembleObjective, PerMember
 from ambient_jax.training.estep import EStep, EStepDriver
 from ambient_jax.training.optimizer import KINDS, make_optimizer
 from ambient_jax.training.state import init_state, metric_names, zero_sums
@@ -43,7 +43,7 @@ def state_of(network, objective, optimizer):
 
 @pytest.mark.parametrize(
     ("network", "objective", "wrap"),
-    [(NETWORK, OBJECTIVE, lambda o: o), (PAIR, BOTH, per_member)],
+    [(NETWORK, OBJECTIVE, lambda o: o), (PAIR, BOTH, lambda o: PerMember(optimizer=o))],
     ids=["network", "ensemble"],
 )
 def test_a_step_keeps_every_shape_and_dtype_of_the_state(network, objective, wrap):
@@ -126,7 +126,7 @@ def test_members_of_an_ensemble_are_optimised_apart():
     optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(1.0))
     params = {"kernel": jnp.zeros((2, 3))}
     grads = {"kernel": jnp.asarray([[3.0, 0.0, 4.0], [0.0, 0.1, 0.0]])}
-    apart = per_member(optimizer)
+    apart = PerMember(optimizer=optimizer)
     updates, _ = apart.update(grads, apart.init(params), params)
     expected = jnp.asarray([[-0.6, 0.0, -0.8], [0.0, -0.1, 0.0]])
     chex.assert_trees_all_close(updates, {"kernel": expected}, rtol=1e-6)

@@ -40,7 +40,7 @@ MARTINGALE = MaskedObjective(
     natural_share=0.5,
     consistency=Consistency(form="martingale", stop="noisier"),
     consistency_weight=1.0,
-    consistency_start_step=8,
+    consistency_start_step=8.0,
 )
 
 

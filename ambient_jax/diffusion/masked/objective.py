@@ -1,6 +1,7 @@
 """The objective of masked diffusion: easy loss plus weighted consistency loss."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,10 +16,23 @@ from ambient_jax.diffusion.masked.schedules import Linear, Schedule, elbo_weight
 from ambient_jax.family import Batch, Metrics
 from ambient_jax.types import Denoiser, Params, RootKey, bind
 
+Number = int | float | Array
+"""A number of the settings, which is an array where a program is compiled."""
 
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["imputed_weight", "consistency_weight", "consistency_start_step",
+                 "consistency_ramp_steps"],
+    meta_fields=["schedule", "natural_share", "consistency", "query_masking", "t_min",
+                 "skip_unweighted_consistency"],
+)  # fmt: skip
 @dataclass(frozen=True, kw_only=True)
 class MaskedObjective:
     """The training loss of masked diffusion (`family.Objective`).
+
+    Its weights and times are leaves of a pytree: runs that differ in them alone share a
+    compiled train step.
 
     Attributes:
       schedule: noise schedule of the forward process.
@@ -42,12 +56,12 @@ class MaskedObjective:
     """
 
     schedule: Schedule = field(default_factory=Linear)
-    imputed_weight: float = 0.1
+    imputed_weight: Number = 0.1
     natural_share: float = 0.5
     consistency: Consistency | None = None
-    consistency_weight: float = 0.0
-    consistency_start_step: int = 0
-    consistency_ramp_steps: int = 1
+    consistency_weight: Number = 0.0
+    consistency_start_step: Number = 0.0
+    consistency_ramp_steps: Number = 1.0
     skip_unweighted_consistency: bool = False
     query_masking: QueryMasking | None = None
     t_min: float | None = None
@@ -56,8 +70,9 @@ class MaskedObjective:
         if not 0 <= self.natural_share <= 1:
             raise ValueError(f"natural_share must lie in [0, 1]: {self.natural_share}")
         for name in ("imputed_weight", "consistency_weight", "consistency_ramp_steps"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be below 0: {getattr(self, name)}")
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not value >= 0:
+                raise ValueError(f"{name} must not be below 0: {value}")
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -143,9 +158,8 @@ class MaskedObjective:
     def _consistency(self, denoise, teacher, z, logits, x, t, counted, step, key):
         assert self.consistency is not None
         settings = self.consistency
-        ramp = (step - self.consistency_start_step) / max(
-            self.consistency_ramp_steps, 1
-        )
+        since = step.astype(jnp.float32) - self.consistency_start_step
+        ramp = since / jnp.maximum(self.consistency_ramp_steps, 1.0)
         scale = self.consistency_weight * jnp.clip(ramp, 0.0, 1.0)
 
         def loss() -> Float[Array, ""]:

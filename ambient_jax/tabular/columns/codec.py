@@ -24,6 +24,16 @@ CERTAIN_IDENTIFIERS = 100
 missing in most rows."""
 
 
+def padded_size(size: int) -> int:
+    """Returns a number of values not below `size`, one of a few.
+
+    Tables whose largest vocabularies differ by some values then share their compiled
+    programs. The values that no column has get probability 0.
+    """
+    step = 16 if size <= 64 else 64
+    return -(-size // step) * step
+
+
 @dataclass(frozen=True, kw_only=True)
 class Encoded:
     """The N rows of a frame as arrays.
@@ -53,11 +63,13 @@ class TableCodec:
 
     Attributes:
       columns: the L columns with tokens, in the order of the frame.
+      num_values: V, not below the size of the largest vocabulary, see `padded_size`.
       empty: positions in the frame of columns without an observed cell.
       identifiers: positions in the frame of columns with a different text in each cell.
     """
 
     columns: tuple[Column, ...]
+    num_values: int
     empty: tuple[int, ...] = ()
     identifiers: tuple[int, ...] = ()
 
@@ -105,18 +117,14 @@ class TableCodec:
                 max_categories=max_categories,
             ))  # fmt: skip
         return cls(
-            columns=tuple(columns), empty=tuple(empty), identifiers=tuple(identifiers)
-        )
+            columns=tuple(columns), num_values=padded_size(_largest(columns)),
+            empty=tuple(empty), identifiers=tuple(identifiers),
+        )  # fmt: skip
 
     @property
     def length(self) -> int:
         """L, the number of columns with tokens."""
         return len(self.columns)
-
-    @property
-    def num_values(self) -> int:
-        """V, the size of the largest vocabulary (at least 2)."""
-        return max([2, *(column.coder.size for column in self.columns)])
 
     def encode(self, frame: pd.DataFrame) -> Encoded:
         """Encodes the rows of a frame with the columns of `fit`.
@@ -150,15 +158,24 @@ class TableCodec:
           TypeError: a category cannot be written; names the column.
         """
         columns = [column.to_json() for column in self.columns]
-        return {"columns": columns, "empty": list(self.empty),
+        return {"columns": columns, "num_values": self.num_values,
+                "empty": list(self.empty),
                 "identifiers": list(self.identifiers)}  # fmt: skip
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "TableCodec":
-        """The inverse of `to_json`."""
+        """The inverse of `to_json`. Before version 7 V was the largest vocabulary."""
         columns = [Column.from_json(column) for column in fields["columns"]]
-        return cls(columns=tuple(columns), empty=tuple(fields["empty"]),
-                   identifiers=tuple(fields["identifiers"]))  # fmt: skip
+        num_values = fields.get("num_values", _largest(columns))
+        return cls(
+            columns=tuple(columns), num_values=num_values, empty=tuple(fields["empty"]),
+            identifiers=tuple(fields["identifiers"]),
+        )  # fmt: skip
+
+
+def _largest(columns: Sequence[Column]) -> int:
+    """Returns the size of the largest vocabulary, at least 2."""
+    return max([2, *(column.coder.size for column in columns)])
 
 
 def _is_identifier(observed: pd.Series, rows: int) -> bool:

@@ -34,7 +34,8 @@ from ambient_jax.training.trainer import Trainer
 from ambient_jax.types import Params
 
 VALIDATION_BATCH = 512
-"""Rows per call when held-out cells are scored."""
+"""Rows per call when held-out cells are scored, as when cells are imputed: validation
+and calibration share a compiled program."""
 
 
 @dataclass(frozen=True, kw_only=True)

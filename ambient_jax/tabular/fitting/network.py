@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from ambient_jax.networks.column_network import (
@@ -11,11 +12,13 @@ from ambient_jax.networks.column_network import (
 )
 from ambient_jax.networks.ensemble import Ensemble, OutOfFoldEnsemble
 from ambient_jax.networks.factors import Factors
+from ambient_jax.networks.flat import FlatParams
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.types import Denoiser
+from ambient_jax.types import Denoiser, Params
 
-TableNetwork = ColumnNetwork | Ensemble
+TableNetwork = FlatParams | Ensemble
+"""A `ColumnNetwork` with its parameters in a vector, or an ensemble of such."""
 
 SETTINGS = ("mixer", "width", "depth", "embed")
 
@@ -34,21 +37,52 @@ def network_of(
     """
     tables = tables_of(codec)
     if members == 1:
-        return ColumnNetwork(tables=tables, factors=factors, **settings)
+        network = ColumnNetwork(tables=tables, factors=factors, **settings)
+        return FlatParams(denoiser=network)
     fields = {} if factors is None else {"factors": factors}
-    member = ColumnNetwork(tables=tables, **settings)
+    member = FlatParams(denoiser=ColumnNetwork(tables=tables, **settings))
     return Ensemble(member=member, size=members, member_fields=fields)
 
 
 def settings_of(network: TableNetwork) -> tuple[dict[str, Any], Factors | None]:
     """Returns the settings, `members` among them, and the factors of `network_of`."""
+    member, members = _flat_member(network)
+    column_network = member.denoiser
+    assert isinstance(column_network, ColumnNetwork)
+    factors = column_network.factors
+    if isinstance(network, Ensemble):
+        factors = network.member_fields.get("factors")
+    settings = {name: getattr(column_network, name) for name in SETTINGS}
+    return settings | {"members": members}, factors
+
+
+def tree_of_params(network: TableNetwork, params: np.ndarray) -> Params:
+    """Returns the parameters by name, as they are saved, of vectors `[P]` or `[K, P]`.
+
+    Those of an ensemble have a leading axis of length K.
+    """
+    member, members = _flat_member(network)
+    each = [member.tree(vector) for vector in params.reshape(members, -1)]
+    if members == 1:
+        return each[0]
+    return jax.tree.map(lambda *parts: np.stack(parts), *each)
+
+
+def vectors_of_params(network: TableNetwork, tree: Params) -> np.ndarray:
+    """The inverse of `tree_of_params`."""
+    _, members = _flat_member(network)
+    leaves = [np.asarray(leaf).reshape(members, -1) for leaf in jax.tree.leaves(tree)]
+    vectors = np.concatenate(leaves, axis=1)
+    return vectors[0] if members == 1 else vectors
+
+
+def _flat_member(network: TableNetwork) -> tuple[FlatParams, int]:
+    """Returns the architecture of the members, and their number."""
+    member, members = network, 1
     if isinstance(network, Ensemble):
         member, members = network.member, network.size
-        factors = network.member_fields.get("factors")
-    else:
-        member, members, factors = network, 1, network.factors
-    settings = {name: getattr(member, name) for name in SETTINGS}
-    return settings | {"members": members}, factors
+    assert isinstance(member, FlatParams)
+    return member, members
 
 
 def out_of_fold(
@@ -84,4 +118,4 @@ def tables_of(codec: TableCodec) -> ColumnTables:
             score[i, :k] = coder.context(coder.mean)
         else:
             rank[i] = np.nan
-    return ColumnTables(log_share=log_share, rank=rank, score=score)
+    return ColumnTables.of(log_share=log_share, rank=rank, score=score)

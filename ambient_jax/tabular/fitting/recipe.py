@@ -124,7 +124,9 @@ class Recipe:
           devices: number of devices, which must divide the batch size.
           seed: root of all randomness.
         """
-        batch = min(self.batch(num_rows), max(MIN_BATCH, num_rows))
+        batch = self.batch(num_rows)
+        if num_rows < batch:  # one of a few sizes, whose compiled programs are shared
+            batch = max(MIN_BATCH, 2 ** int(np.log2(num_rows)))
         batch = max(devices, batch // devices * devices)
         total = self.steps(num_rows)
         rounds = min(self.rounds, total)

@@ -3,10 +3,10 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy.special import ndtri
 
+from ambient_jax.compilation import shared
 from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.networks.factors import Factors
 from ambient_jax.tabular.columns.codec import TableCodec
@@ -22,6 +22,9 @@ FOLDS, FOLD_ROWS = 3, 300
 
 HIDE_RATE = 0.3
 """Share of the observed cells that are masked to estimate the trust."""
+
+RANK_STEP = 4
+"""Factors are padded by zeros to a multiple of these, a shape that tables share."""
 
 TINY = 1e-30
 """Keeps a division of 0 by 0 finite."""
@@ -70,13 +73,15 @@ def _trust(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> np.nda
     z = mask_tokens(MCAR(rate=HIDE_RATE), tokens, codec.num_values, rng)
     score = context.reshape(*tokens.shape, -1)[..., 0]
     true = np.minimum(tokens.astype(int), codec.num_values - 1)
-    log_probability = jax.jit(Factors.log_probability)
+    log_probability = shared(Factors.log_probability, level=0)
     predicted, share = np.zeros(tokens.shape), np.zeros(tokens.shape)
     for index in range(FOLDS if len(tokens) >= TRUST_ROWS else 0):
         made = _fit(codec, tokens[fold != index], context[fold != index])
         out = np.flatnonzero(fold == index)[: min(FOLD_ROWS, len(tokens) // FOLDS)]
-        one_hot = jax.nn.one_hot(z[out].astype(int), codec.num_values)
-        p = np.exp(log_probability(made, one_hot, jnp.asarray(score[out])))
+        padded = np.resize(out, FOLD_ROWS)  # one shape for all tables
+        one_hot = np.eye(codec.num_values + 1, codec.num_values, dtype=np.float32)
+        p = log_probability(made, one_hot[z[padded].astype(int)], score[padded])
+        p = np.exp(np.asarray(p)[: len(out)])
         predicted[out] = np.take_along_axis(p, true[out][..., None], 2)[..., 0]
         share[out] = made.share[np.arange(codec.length)[None], true[out]]
     hidden = (z != tokens) & (share > 0)
@@ -95,6 +100,7 @@ def _fit(codec: TableCodec, tokens: np.ndarray, context: np.ndarray) -> Factors:
     found, x = Coordinates.fit(codec, tokens, scores)
     centre, sd, where = found.centre, found.sd, found.where
     weights, noise = factor_em(x, max(1, min(RANK, x.shape[1] - 1, len(x))))
+    weights = np.pad(weights, ((0, 0), (0, -weights.shape[1] % RANK_STEP)))
     length, values, rank = codec.length, codec.num_values, weights.shape[1]
     sizes = {
         "number_evidence": (rank,), "centre": (), "precision": (rank, rank),
