@@ -46,15 +46,13 @@ def point_estimates(
     if not isinstance(coder, NumberColumn):
         return coder.decode(p.argmax(axis=1))
     if statistic in ("auto", "mean"):
-        values, _ = coder.moments(p)
+        values = coder.expectation(p)
         if statistic == "auto" or rounded:
             values = coder.round(values)
     elif statistic == "median":
         values = coder.round(coder.quantile(p, np.full(len(p), 0.5)))
     else:
-        k = p.argmax(axis=1)
-        values = np.where(coder.atom[k], coder.low[k], coder.mean[k])
-        values = coder.round(values)
+        values = coder.round(coder.central_value(p.argmax(axis=1)))
     return from_numbers(values + shift, column.kind, column.unit)
 
 

@@ -326,6 +326,8 @@ def test_delta_shifts_imputed_cells_only(frame, fitted):
         quick(delta={"nope": 1.0}).fit(frame)
     with pytest.raises(ValueError, match="delta names column 'name', which holds"):
         quick(delta={"name": 1.0}).fit(frame)
+    with pytest.raises(ValueError, match="delta of column 'x' must be finite"):
+        quick(delta={"x": np.inf}).fit(frame)
 
 
 @pytest.mark.parametrize("dtype", ["UInt8", "Int8"])

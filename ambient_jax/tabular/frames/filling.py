@@ -53,8 +53,8 @@ def fill_cells(
             values = values.astype(getattr(dtype, "numpy_dtype", dtype))
         else:
             out = out.astype(object)
-    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
-        values = values.astype(dtype)
+    elif pdt.is_float_dtype(dtype):
+        values = _to_floats(values.astype(np.float64), dtype, series.name)
     elif pdt.is_bool_dtype(dtype):
         if not all(isinstance(v, bool | np.bool_) for v in values):
             raise TypeError("they are not true or false")
@@ -117,11 +117,29 @@ def _to_integers(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
     values = np.round(values)
     outside = (values < limits.min) | (values > limits.max)
     if outside.any():
-        raise ValueError(
-            f"column {name!r} of type {dtype} cannot hold the imputed value "
-            f"{values[outside][0]:g}; change its delta or convert it to a wider type"
-        )
+        raise _out_of_range(values[outside][0], dtype, name)
     return values.astype(limits.dtype)
+
+
+def _to_floats(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
+    """Converts values to the floats of `dtype`.
+
+    Raises:
+      ValueError: a value is infinite there; the message names the column.
+    """
+    with np.errstate(over="ignore"):
+        floats = values.astype(getattr(dtype, "numpy_dtype", dtype))
+    infinite = ~np.isfinite(floats)
+    if infinite.any():
+        raise _out_of_range(values[infinite][0], dtype, name)
+    return floats
+
+
+def _out_of_range(value: float, dtype: Any, name: Any) -> ValueError:
+    return ValueError(
+        f"column {name!r} of type {dtype} cannot hold the imputed value {value:g}; "
+        "change its delta or convert it to a wider type"
+    )
 
 
 def _to_objects(values: np.ndarray, object_type: str, name: Any) -> np.ndarray:

@@ -105,6 +105,8 @@ def numbers_of(
             counts = _microseconds(series, kind, zone)
             return counts.to_numpy(np.float64, na_value=np.nan) / MICROSECONDS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
+    except OverflowError:
+        out = np.array([np.inf])  # a whole number that no double can hold
     except (TypeError, ValueError) as error:
         plural = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
         raise ValueError(
@@ -184,6 +186,21 @@ def precision_of(dtype: Any) -> float:
     dtype = getattr(dtype, "numpy_dtype", dtype)
     floats = isinstance(dtype, np.dtype) and dtype.kind == "f"
     return float(np.finfo(dtype).eps) if floats else 0.0
+
+
+def limits_of(dtype: Any) -> tuple[float, float]:
+    """Returns the smallest and the largest double that a column of a dtype can hold."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    kind = dtype.kind if isinstance(dtype, np.dtype) else "O"
+    if kind not in "iu":
+        narrow = kind == "f" and dtype.itemsize < 8
+        high = float(np.finfo(dtype if narrow else np.float64).max)
+        return -high, high
+    limits = np.iinfo(dtype)
+    high = float(limits.max)
+    if int(high) > limits.max:  # 2**63 - 1 is no double and would become 2**63
+        high = float(np.nextafter(high, 0))
+    return float(limits.min), high
 
 
 def object_type_of(series: pd.Series) -> str:
