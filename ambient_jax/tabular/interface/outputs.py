@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.frames.interchange import from_pandas
+from ambient_jax.tabular.interface.arrays import (
+    array_of_frame,
+    is_structured,
+    structured_of_frame,
+)
 
 PREFIX = "missingindicator_"
 """Prefix of the names of indicator columns, the same as in scikit-learn's imputers."""
@@ -69,16 +74,13 @@ def to_input_type(out: pd.DataFrame, original: Any) -> Any:
         frame in narwhals' wrapper, or an array.
 
     Returns:
-      A frame of the same library, or an array `[N, columns]`. An array of integers or
-      booleans becomes float64 where cells of the output are still missing.
+      A frame of the same library, or an array of the same type, see `array_of_frame`
+      and `structured_of_frame`.
     """
     if original is None:
         return out
     if isinstance(original, nw.DataFrame):
         return from_pandas(out, original)
-    dtype = original.dtype
-    if dtype.kind in "US":
-        dtype = np.dtype(object)
-    if dtype.kind in "iub" and out.isna().to_numpy().any():
-        dtype = np.dtype(np.float64)
-    return out.to_numpy(dtype=dtype)
+    if is_structured(original):
+        return structured_of_frame(out, original.dtype)
+    return array_of_frame(out, original.dtype)
