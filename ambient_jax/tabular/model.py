@@ -90,8 +90,9 @@ class TableModel:
             yield chosen, p / p.sum(axis=-1, keepdims=True)
 
     def draw(
-        self, tokens: np.ndarray, context: np.ndarray, seed: int, draw_index: int
-    ) -> np.ndarray:
+        self, tokens: np.ndarray, context: np.ndarray, seed: int, draw_index: int,
+        ids: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Draws all masked tokens of each row jointly, given the visible ones.
 
         The number of reverse steps depends on the number of columns alone, so that a
@@ -100,14 +101,16 @@ class TableModel:
         Args:
           tokens: `[N, L]`, MASK where a token is to be drawn.
           context: `[N, F]` as in `Encoded`.
-          seed, draw_index: the randomness is a function of both.
+          seed, draw_index: the randomness is a function of both and of `ids`.
+          ids: `[N]` integers that tell rows apart; None: their positions.
 
         Returns:
           `[N, L]` without MASK; visible tokens are as they were.
         """
         reveals = min(self.codec.length, self.max_reveals)
         key = keys.derive(seed, keys.Purpose.IMPUTE, draw_index)
-        return self.functions(reveals).draw(self._params, key, tokens, context=context)
+        draw = self.functions(reveals).draw
+        return draw(self._params, key, tokens, context=context, ids=ids)
 
     def log_probability(self, encoded: Encoded) -> np.ndarray:
         """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.

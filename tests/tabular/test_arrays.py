@@ -32,7 +32,9 @@ def test_a_frame_has_holes_where_the_mask_is_and_the_values_elsewhere(name):
     values = VALUES[name]
     frame, original = as_frame(quick(), np.ma.MaskedArray(values, MASK), reset=True)
     np.testing.assert_array_equal(frame.isna(), MASK)
-    filled = pd.DataFrame({i: frame[i].fillna(frame[i].dropna().iloc[0]) for i in frame})
+    filled = pd.DataFrame(
+        {i: frame[i].fillna(frame[i].dropna().iloc[0]) for i in frame}
+    )
     back = to_input_type(filled, original)
     assert type(back) is np.ndarray
     assert back.dtype == (object if name == "text" else values.dtype)

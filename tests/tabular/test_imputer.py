@@ -128,7 +128,7 @@ def test_no_imputed_number_leaves_the_observed_range():
     assert (floats == floats.round()).all()
 
 
-@pytest.mark.parametrize("statistic", ["mean", "median", "mode"])
+@pytest.mark.parametrize("statistic", ["mean", "median", "mode", "joint"])
 def test_every_statistic_completes(frame, fitted, statistic):
     other = clone(fitted).set_params(statistic=statistic)
     other.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})

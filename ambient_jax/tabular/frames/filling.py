@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as pdt
 
-from ambient_jax.tabular.frames.kinds import in_date_range, zone_of
+from ambient_jax.tabular.frames.kinds import holds_text, in_date_range, zone_of
+from ambient_jax.tabular.frames.number_text import TEXT_TYPES, to_text
 
 
 def fill_cells(
@@ -26,7 +27,7 @@ def fill_cells(
       series: `[n]`, the column.
       positions: `[m]` ints, the positions of the cells to fill.
       values: `[m]`, their values; dates in local time, without a time zone.
-      object_type: what numbers or dates become in a column of objects, see
+      object_type: what numbers or dates become in a column of objects or text, see
         `kinds.object_type_of`.
       zone: time zone of the dates; None if they have none.
 
@@ -44,7 +45,9 @@ def fill_cells(
         return _fill_zoned(series, positions, values, zone)
     dtype: Any = series.dtype
     out = series.copy()
-    if pdt.is_integer_dtype(dtype):
+    if object_type in TEXT_TYPES and holds_text(dtype):
+        values = to_text(values, object_type)
+    elif pdt.is_integer_dtype(dtype):
         values = _to_integers(values.astype(np.float64), dtype, series.name)
     elif pdt.is_object_dtype(dtype):
         values = _to_objects(values, object_type, series.name)

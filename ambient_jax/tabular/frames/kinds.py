@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types as pdt
+
+from ambient_jax.tabular.frames.number_text import is_number_text, text_type_of
 
 Kind = Literal["number", "category", "date", "duration"]
 
@@ -29,8 +32,8 @@ def holes_of(frame: pd.DataFrame) -> np.ndarray:
 def kind_of(series: pd.Series, name: Any) -> Kind:
     """Returns the kind of a column's observed cells.
 
-    Text, booleans, dates with a time zone in a column of objects, and objects of mixed
-    types are categories.
+    Text, booleans, times of day, dates with a time zone in a column of objects, and
+    objects of mixed types are categories. Numbers that are written as text are numbers.
 
     Args:
       series: the column.
@@ -56,6 +59,8 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
     if pdt.is_object_dtype(dtype):
         return _kind_of_objects(series.dropna(), name)
     if pdt.is_string_dtype(dtype):
+        return "number" if is_number_text(series.dropna()) else "category"
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_time(dtype.pyarrow_dtype):
         return "category"
     raise ValueError(
         f"column {name!r} has type {dtype}, which cannot be imputed; convert it to "
@@ -82,7 +87,7 @@ def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
         found == "datetime" and all(c.tzinfo is None for c in cells)
     ):
         return "date"
-    return "category"
+    return "number" if is_number_text(cells) else "category"
 
 
 def numbers_of(
@@ -203,12 +208,21 @@ def limits_of(dtype: Any) -> tuple[float, float]:
     return float(limits.min), high
 
 
-def object_type_of(series: pd.Series) -> str:
-    """Returns the Python type of the numbers or dates in a column of objects.
+def holds_text(dtype: Any) -> bool:
+    """Whether a column of a dtype can hold text cells that are not categories."""
+    categories = isinstance(dtype, pd.CategoricalDtype)
+    return pdt.is_string_dtype(dtype) and not categories
 
-    The result is "integer", "decimal", "date" or "datetime"; it is "" for any other
-    type, such as floats, and for a column of another dtype.
+
+def object_type_of(series: pd.Series) -> str:
+    """Returns the Python type of the numbers or dates in a column of objects or text.
+
+    The result is "integer", "decimal", "date" or "datetime"; "text" or "whole text" for
+    numbers that are written as text; it is "" for any other type, such as floats, and
+    for a column of another dtype.
     """
+    if holds_text(series.dtype) and is_number_text(series.dropna()):
+        return text_type_of(series)
     if not pdt.is_object_dtype(series.dtype):
         return ""
     found = pd.api.types.infer_dtype(series, skipna=True)

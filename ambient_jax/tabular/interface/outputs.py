@@ -35,15 +35,27 @@ def add_indicators(
 ) -> pd.DataFrame:
     """Appends to `out` a boolean indicator of missing cells for each given column.
 
+    Column names with several levels keep them; the prefix goes to the first level.
+
     Args:
       out: the completed rows.
       frame: the same rows before imputation, which name the columns.
       holes: `[N, columns]` bool, true where a cell of `frame` is missing.
       positions: positions in `frame` of the columns that get an indicator.
     """
+    if len(positions) == 0:
+        return out
     flags = pd.DataFrame(holes[:, positions], index=out.index)
-    flags.columns = pd.Index([f"{PREFIX}{frame.columns[i]}" for i in positions])
+    flags.columns = _indicator_names(frame.columns[positions])
     return pd.concat([out, flags], axis=1)
+
+
+def _indicator_names(columns: pd.Index) -> pd.Index:
+    """Returns the names of the indicators of columns, with as many levels."""
+    if not isinstance(columns, pd.MultiIndex):
+        return pd.Index([f"{PREFIX}{name}" for name in columns], name=columns.name)
+    names = [(f"{PREFIX}{first}", *others) for first, *others in columns]
+    return pd.MultiIndex.from_tuples(names, names=columns.names)
 
 
 def output_names(
