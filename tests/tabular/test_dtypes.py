@@ -181,7 +181,7 @@ def test_a_delta_beyond_the_years_of_a_date_names_the_column():
     [
         pd.Series(pd.period_range("2024-01", periods=9, freq="M")),
         pd.Series(np.arange(9) * 1j),
-        arrow(pa.dictionary(pa.int8(), pa.string()), *("ab" * 4)),
+        arrow(pa.dictionary(pa.int8(), pa.string()), *"ababababa"),
     ],
 )
 def test_a_type_that_has_no_meaning_here_is_refused_by_name(cells):

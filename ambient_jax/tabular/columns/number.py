@@ -54,8 +54,7 @@ class NumberColumn:
         is replaced by 1.
       decimals: how many decimals the values have; None if they are not rounded.
       count: number of observed values it was fitted on.
-      exponent: 0, or what keeps differences and sums of huge values finite, see
-        `magnitude.safe_exponent`.
+      exponent: 0 unless values are huge, see `magnitude.safe_exponent`.
     """
 
     low: np.ndarray
@@ -153,8 +152,8 @@ class NumberColumn:
         """Normal scores and clipped standard scores `[n, 2]`, for the network."""
         values = self._scaled(values)
         normal = np.interp(values, self.grid, self.scores)
-        limit = MAX_STANDARD_SCORE
-        standard = np.clip((values - self.centre) / self.scale, -limit, limit)
+        standard = (values - self.centre) / self.scale
+        standard = np.clip(standard, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE)
         return np.stack([normal, standard], axis=-1)
 
     def quantile_inside(self, k: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -221,8 +220,7 @@ class NumberColumn:
 
     def expectation(self, p: np.ndarray) -> np.ndarray:
         """Mean `[n]` under token probabilities `p [n, K]`."""
-        # Relative to a value amid the others: relative to their mean, one huge value
-        # would cancel the digits of all others.
+        # Relative to the column's mean, a huge value would cancel the others' digits.
         middle = self.mean[int((np.cumsum(self.share) < 0.5).sum())]
         mean = middle + p @ (self.mean - middle)
         return self._unscaled(np.clip(mean, self.low[0], self.high[-1]))
@@ -230,10 +228,9 @@ class NumberColumn:
     def moments(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
         mean = self.expectation(p)
-        distance = self.mean - self._scaled(mean)[:, None]
+        sd = mixture_sd(p, self.mean - self._scaled(mean)[:, None], self.sd)
         widest = (self.high[-1] - self.low[0]) / 2
-        sd = np.minimum(mixture_sd(p, distance, self.sd), widest)
-        return mean, self._unscaled(sd)
+        return mean, self._unscaled(np.minimum(sd, widest))
 
     def quantile(self, p: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Quantiles `[n]` at levels `u [n]` under token probabilities `p [n, K]`."""
@@ -255,6 +252,8 @@ class NumberColumn:
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "NumberColumn":
         """The inverse of `to_json`."""
-        arrays = {name: np.asarray(value, float) if isinstance(value, list) else value
-                  for name, value in fields.items() if name != "kind"}  # fmt: skip
+        arrays: dict[str, Any] = {
+            name: np.asarray(value, float) if isinstance(value, list) else value
+            for name, value in fields.items() if name != "kind"
+        }  # fmt: skip
         return cls(**arrays)

@@ -44,7 +44,8 @@ def frame_of_structured(array: np.ndarray) -> pd.DataFrame:
             f"Expected a structured array of one dimension, got {array.ndim}: use "
             "array.ravel()"
         )
-    values, mask = np.ma.getdata(array), np.ma.getmaskarray(array)
+    values: Any = np.ma.getdata(array)
+    mask: Any = np.ma.getmaskarray(array)  # with the same fields
     columns = {}
     for name in array.dtype.names or ():
         if values[name].ndim != 1 or values[name].dtype.names is not None:
@@ -94,19 +95,19 @@ def structured_of_frame(out: pd.DataFrame, dtype: np.dtype) -> np.ndarray:
     cells: text grows, and `array_of_frame` says what becomes of missing cells.
 
     Args:
-      out: a frame with the fields of `dtype`, or some of them, and perhaps more.
+      out: a frame with the fields of `dtype`, or some of them, and indicators.
       dtype: that of the input.
     """
     own = dtype.names or ()
     cells = {}
-    for name, column in out.items():
-        kind = dtype[name] if name in own else np.dtype(column.dtype)
+    for name in map(str, out.columns):
+        column, kind = out[name], dtype[name] if name in own else np.dtype(bool)
         found = array_of_frame(column.to_frame(), kind)[:, 0]
-        if kind.kind in "US" and not column.isna().any():
+        if kind.kind in "US" and column.notna().to_numpy().all():
             text = found.astype(kind.kind)
             found = text.astype(np.promote_types(kind, text.dtype))
         cells[name] = found
-    made = np.empty(len(out), [(str(n), found.dtype) for n, found in cells.items()])
+    made = np.empty(len(out), [(name, found.dtype) for name, found in cells.items()])
     for name, found in cells.items():
         made[name] = found
     return made
