@@ -15,7 +15,7 @@ def get_config(source: str = "") -> ConfigDict:
     config.seed = 0  # root of all randomness
     config.table = c = ConfigDict()
     c.source = source  # CSV or Parquet file with holes
-    c.statistic = "auto"  # of the completed file: auto, mean, median, mode
+    c.statistic = "auto"  # of the completed file: auto, mean, median, mode, joint
     c.num_draws = 5  # completions drawn from the joint posterior; 0: none
     c.categorical = ""  # columns whose numbers or dates are codes, comma between
     c.identifiers = ""  # names of columns that are copied and not learned from

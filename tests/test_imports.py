@@ -35,6 +35,7 @@ ROOMS = (
     ("tabular.fitting",),
     ("tabular.predictive",),
     ("tabular.model",),
+    ("tabular.joint",),
     ("tabular.calibration",),
     ("tabular.completion",),
     ("tabular.interface",),

@@ -63,6 +63,11 @@ class RowFunctions:
         return self._map(_draw, self.sampler)
 
     @cached_property
+    def numbered_draw(self) -> RowMap:
+        """`(params, key, z, number) -> x`: independent for different numbers `[N]`."""
+        return self._map(_numbered_draw, self.sampler)
+
+    @cached_property
     def marginals(self) -> RowMap:
         """`(params, key, z) -> (mode, mean)` of each token, in one forward pass."""
         return self._map(_marginals)
@@ -100,6 +105,10 @@ def _denoised(function, static, denoiser, params, row_keys, *rows, context=None)
 
 def _draw(denoise, sampler, row_keys, z):
     return sampling.draw(denoise, z.astype(jnp.int32), row_keys, sampler)
+
+
+def _numbered_draw(denoise, sampler, row_keys, z, number):
+    return _draw(denoise, sampler, jax.vmap(jax.random.fold_in)(row_keys, number), z)
 
 
 def _marginals(denoise, row_keys, z):

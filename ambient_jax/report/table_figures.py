@@ -66,7 +66,7 @@ def distributions(observed: pd.DataFrame, draw: pd.DataFrame) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=7)
         axes.set_yticks([])
-        if panel == 0:
+        if panel == 0 and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7, frameon=False)
     return figure
 

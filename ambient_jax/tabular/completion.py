@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,18 @@ from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import Field
+from ambient_jax.tabular.joint import central_draws
 from ambient_jax.tabular.model import TableModel
 
 GENERATION_DRAW = 2**31 - 1
 """Draw index of generated rows. Imputations of one seed have the indices 0, 1, ...;
 the largest one keeps the random keys of generation apart from theirs."""
+
+ROWS_AT_ONCE = 2**16
+"""Rows of several draws, with missing cells, that are drawn in one call."""
+
+Cells = dict[int, list[tuple[np.ndarray, np.ndarray]]]
+"""Imputed cells by the column's index: parts `(rows [n], values [n])`."""
 
 
 class Completion:
@@ -59,11 +67,16 @@ class Completion:
         dtype = self.frame.dtypes.iloc[column.position]
         return column.kind != "number" or not pd.api.types.is_float_dtype(dtype)
 
-    def predictions(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yields the predicted probabilities of all missing cells, in parts.
+    def predictions(
+        self, rows: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Yields the predicted probabilities of the missing cells of rows, in parts.
 
         A part holds missing cells of one column, in some of the rows, so that memory
         does not grow with the table.
+
+        Args:
+          rows: positions of rows, some or all of `self.rows`.
 
         Yields:
           `(index, rows [n], p [n, K])`: the column, the positions of its rows, and the
@@ -71,76 +84,122 @@ class Completion:
         """
         if self.model is None:
             return
-        for rows, p in self.model.probabilities(self._encoded, self.rows):
+        for part, p in self.model.probabilities(self._encoded, rows):
             for index, column in enumerate(self.codec.columns):
-                hole = self.holes[rows, column.position]
+                hole = self.holes[part, column.position]
                 if hole.any():
                     own = predictive.column_probabilities(p[hole, index], column)
-                    yield index, rows[hole], own
+                    yield index, part[hole], own
 
-    def point_estimates(self, statistic: predictive.Statistic) -> pd.DataFrame:
-        """The frame with the `statistic` of its distribution in each missing cell."""
-        parts: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
-        for index, rows, p in self.predictions():
+    def point_estimates(
+        self, statistic: predictive.Statistic | Literal["joint"], seed: int
+    ) -> pd.DataFrame:
+        """The frame with one value in each missing cell.
+
+        It is the `statistic` of the cell's own distribution or, if that is "joint", the
+        value of the most central of several draws of the row, made with `seed`.
+        """
+        if statistic == "joint":
+            return self._joint_estimates(seed)
+        return self._filled(self._marginal_cells(statistic, self.rows))
+
+    def _joint_estimates(self, seed: int) -> pd.DataFrame:
+        """The frame with the most central of several joint draws in each row.
+
+        In place of a value drawn inside a bin it has the centre of the bin. A row with
+        one missing cell gets what the most central draw tends to if there are more and
+        more draws: the median, or the most probable category.
+        """
+        columns, encoded = self.codec.columns, self._encoded
+        holes = self.holes[:, [column.position for column in columns]]
+        several = holes.sum(axis=1) > 1
+        cells = self._marginal_cells("median", self.rows[~several[self.rows]])
+        rows, holes = np.flatnonzero(several), holes[several]
+        if self.model is None or len(rows) == 0:
+            return self._filled(cells)
+        tokens = central_draws(
+            self.model, encoded.tokens[rows], encoded.context[rows], holes, seed
+        )
+        for index, column in enumerate(columns):
+            own = holes[:, index]
+            values = predictive.central_values(
+                column, tokens[own, index], self.shift(index)
+            )
+            cells.setdefault(index, []).append((rows[own], values))
+        return self._filled(cells)
+
+    def _marginal_cells(
+        self, statistic: predictive.Statistic, rows: np.ndarray
+    ) -> Cells:
+        """The `statistic` of the distribution of each missing cell of rows."""
+        cells: Cells = {}
+        for index, part, p in self.predictions(rows):
             values = predictive.point_estimates(
                 self.codec.columns[index], p, statistic, self.shift(index),
                 self.rounds_means(index),
             )  # fmt: skip
-            parts.setdefault(index, []).append((rows, values))
-        return self._filled({
-            index: (np.concatenate([rows for rows, _ in column]),
-                    np.concatenate([values for _, values in column]))
-            for index, column in parts.items()
-        })  # fmt: skip
+            cells.setdefault(index, []).append((part, values))
+        return cells
 
     def distributions(
         self, quantiles: tuple[float, ...], calibration: Calibration
     ) -> pd.DataFrame:
         """One line per missing cell; see `AmbientImputer.predict_distribution`."""
         columns, parts = self.codec.columns, []
-        for index, rows, p in self.predictions():
+        for index, rows, p in self.predictions(self.rows):
             levels = {q: calibration.quantile_level(index, q) for q in quantiles}
             part = predictive.distributions(
                 columns[index], p, levels, self.shift(index)
             )
+            own = columns[index]
             part.insert(0, "row", self.frame.index[rows])
-            part.insert(1, "column", [columns[index].name] * len(rows))
+            part.insert(1, "row_position", rows)
+            part.insert(2, "column", pd.Series([own.name] * len(rows), dtype=object))
+            part.insert(3, "column_position", own.position)
             parts.append(part.astype(object))
-        names = ["row", "column", "mode", "mean", "sd",
-                 *(f"q{q:g}" for q in quantiles), "probabilities"]  # fmt: skip
+        names = ["row", "row_position", "column", "column_position", "mode", "mean",
+                 "sd", *(f"q{q:g}" for q in quantiles), "probabilities"]  # fmt: skip
         if not parts:
             return pd.DataFrame(columns=names)
         joined = pd.concat(parts, ignore_index=True)
         return joined.loc[:, names].infer_objects()
 
-    def draw(self, seed: int, draw_index: int) -> pd.DataFrame:
-        """The frame with a draw from the joint posterior in its missing cells.
+    def draws(self, seed: int, count: int) -> Iterator[pd.DataFrame]:
+        """Yields the frame with draws from the joint posterior in its missing cells.
 
-        Draw 0, 1, ... of the same frame and seed are the same in every call.
+        Draw 0, 1, ... of the same frame and seed are the same in every call. Several
+        are made at once, as many as memory allows.
         """
-        if self.model is None or len(self.rows) == 0:
-            return self._filled({})
         rows, encoded = self.rows, self._encoded
-        tokens = np.array(
-            self.model.draw(
-                encoded.tokens[rows], encoded.context[rows], seed, draw_index
+        if self.model is None or len(rows) == 0:
+            yield from (self._filled({}) for _ in range(count))
+            return
+        at_once = max(1, ROWS_AT_ONCE // len(rows))
+        for begin in range(0, count, at_once):
+            numbers = range(begin, min(begin + at_once, count))
+            tokens = self.model.draws(
+                encoded.tokens[rows], encoded.context[rows], seed, numbers
             )
-        )
-        rng = keys.host_rng(seed, keys.Purpose.IMPUTE, draw_index)
-        uniforms = rng.random(tokens.shape)
-        cells = {}
+            for number, own in zip(numbers, tokens):
+                yield self._filled(self._drawn_cells(seed, number, own))
+
+    def _drawn_cells(self, seed: int, number: int, tokens: np.ndarray) -> Cells:
+        """The values of the drawn tokens `[n, L]` of `self.rows`."""
+        uniforms = keys.host_rng(seed, keys.Purpose.IMPUTE, number).random(tokens.shape)
+        cells: Cells = {}
         for index, column in enumerate(self.codec.columns):
-            hole = self.holes[rows, column.position]
+            hole = self.holes[self.rows, column.position]
             values = predictive.values_of_tokens(
                 column, tokens[hole, index], uniforms[hole, index], self.shift(index),
             )  # fmt: skip
-            cells[index] = (rows[hole], values)
-        return self._filled(cells)
+            cells[index] = [(self.rows[hole], values)]
+        return cells
 
-    def _filled(self, cells: dict[int, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
-        """A copy of the frame with `{index: (rows [n], values [n])}` in its cells."""
+    def _filled(self, cells: Cells) -> pd.DataFrame:
+        """A copy of the frame with values in some of its cells."""
         series = [self.frame.iloc[:, i] for i in range(self.frame.shape[1])]
-        for index, (rows, values) in cells.items():
+        for index, parts in cells.items():
+            rows, values = map(np.concatenate, zip(*parts))
             column = self.codec.columns[index]
             at = column.position
             series[at] = column.filled(series[at], rows, values)
@@ -161,7 +220,7 @@ def generate_rows(
     if model is not None:
         tokens = np.full((count, codec.length), codec.num_values, np.int32)
         context = np.zeros((count, CONTEXT_PER_COLUMN * codec.length), np.float32)
-        drawn = model.draw(tokens, context, seed, GENERATION_DRAW)
+        drawn = model.draws(tokens, context, seed, [GENERATION_DRAW])[0]
         uniforms = keys.host_rng(seed, keys.Purpose.SAMPLE).random(drawn.shape)
         for i, column in enumerate(codec.columns):
             values[column.position] = predictive.values_of_tokens(

@@ -45,7 +45,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     Parameters:
       statistic: what `transform` fills in: `auto` (the mean of a number, rounded to
         the decimals of its column; the most probable category), `mean` (not rounded
-        where the dtype allows), `median`, or `mode`.
+        where the dtype allows), `median`, `mode`, or `joint` (of 20 joint draws of a
+        row the most central one, whose cells fit together).
       categorical_features: names or positions of columns whose numbers or dates are
         codes.
       delta: `{column: shift}` added to the imputed numbers of a column, to see what a
@@ -149,9 +150,10 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
     def transform(self, X: Any) -> Any:
-        """`X` with its holes filled by one value each; deterministic, one pass."""
+        """`X` with its holes filled by one value each; deterministic."""
         done, given = self._completion(X)
-        return self._finish(done, done.point_estimates(self.statistic), given)
+        full = done.point_estimates(self.statistic, self.seed_)
+        return self._finish(done, full, given)
 
     def sample_imputations(self, X: Any, num_draws: int = 20) -> list[Any]:
         """Completions of `X`, each a draw from the joint posterior of its holes.
@@ -162,10 +164,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         if not isinstance(num_draws, numbers.Integral) or num_draws < 1:
             raise ValueError(f"num_draws must be a positive integer, got {num_draws!r}")
         done, given = self._completion(X)
-        return [
-            self._finish(done, done.draw(self.seed_, draw_index), given)
-            for draw_index in range(int(num_draws))
-        ]
+        draws = done.draws(self.seed_, int(num_draws))
+        return [self._finish(done, full, given) for full in draws]
 
     def predict_distribution(
         self, X: Any, quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -173,9 +173,9 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """One line per missing cell: what the row's observed cells say of it.
 
         Returns:
-          A frame with `row` (label of the index), `column`, `mode`, `mean`, `sd`,
-          `q0.05` ... (calibrated so that the central interval covers what it says) and
-          `probabilities`, a dictionary for categories. In portions of rows, by column.
+          A frame with `row`, `row_position`, `column`, `column_position`, `mode`,
+          `mean`, `sd`, `q0.05` ... (calibrated: central intervals cover what they say)
+          and `probabilities`, a dictionary for categories. In portions of rows.
         """
         if not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantiles must lie in (0, 1), got {quantiles}")

@@ -1,7 +1,7 @@
 """A fitted table model: probabilities, joint draws and scores of encoded rows."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -92,25 +92,34 @@ class TableModel:
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             yield chosen, p / p.sum(axis=-1, keepdims=True)
 
-    def draw(
-        self, tokens: np.ndarray, context: np.ndarray, seed: int, draw_index: int
-    ) -> np.ndarray:
-        """Draws all masked tokens of each row jointly, given the visible ones.
+    def draws(
+        self, tokens: np.ndarray, context: np.ndarray, seed: int,
+        numbers: Sequence[int], ids: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """Draws all masked tokens of each row jointly and m times, given the visible.
 
         The number of reverse steps depends on the number of columns alone, so that a
-        row's draw does not depend on what is missing in the other rows.
+        row's draws do not depend on what is missing in the other rows.
 
         Args:
           tokens: `[N, L]`, MASK where a token is to be drawn.
           context: `[N, F]` as in `Encoded`.
-          seed, draw_index: the randomness is a function of both.
+          seed: root of the randomness.
+          numbers: m different integers. A draw is a function of the seed, its number
+            and the row with its id.
+          ids: `[N]` integers that tell rows apart; None: their positions.
 
         Returns:
-          `[N, L]` without MASK; visible tokens are as they were.
+          `[m, N, L]` without MASK; visible tokens are as they were.
         """
-        reveals = min(self.codec.length, self.max_reveals)
-        key = keys.derive(seed, keys.Purpose.IMPUTE, draw_index)
-        return self.functions(reveals).draw(self.params, key, tokens, context=context)
+        count, ids = len(numbers), np.arange(len(tokens)) if ids is None else ids
+        drawn = self.functions(min(self.codec.length, self.max_reveals)).numbered_draw(
+            self.params, keys.derive(seed, keys.Purpose.IMPUTE),
+            np.tile(tokens, (count, 1)),
+            np.repeat(np.asarray(numbers, np.uint32), len(tokens)),
+            context=np.tile(context, (count, 1)), ids=np.tile(ids, count),
+        )  # fmt: skip
+        return np.asarray(drawn).reshape(count, *tokens.shape)
 
     def log_probability(self, encoded: Encoded) -> np.ndarray:
         """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.

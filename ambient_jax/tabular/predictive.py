@@ -11,8 +11,9 @@ from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames.kinds import from_numbers
 
 Statistic = Literal["auto", "mean", "median", "mode"]
+"""Statistics of one cell's distribution, see `point_estimates`."""
 
-STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+STATISTICS: tuple[str, ...] = (*get_args(Statistic), "joint")
 """The values that the parameter `statistic` of `AmbientImputer` may have."""
 
 
@@ -46,16 +47,28 @@ def point_estimates(
     if not isinstance(coder, NumberColumn):
         return coder.decode(p.argmax(axis=1))
     if statistic in ("auto", "mean"):
-        values, _ = coder.moments(p)
+        values = coder.expectation(p)
         if statistic == "auto" or rounded:
             values = coder.round(values)
     elif statistic == "median":
         values = coder.round(coder.quantile(p, np.full(len(p), 0.5)))
     else:
-        k = p.argmax(axis=1)
-        values = np.where(coder.atom[k], coder.low[k], coder.mean[k])
-        values = coder.round(values)
+        return central_values(column, p.argmax(axis=1), shift)
     return from_numbers(values + shift, column.kind, column.unit)
+
+
+def central_values(column: Column, tokens: np.ndarray, shift: float) -> np.ndarray:
+    """Values `[n]` that stand for tokens: of a bin its mean, as the column rounds it.
+
+    Args:
+      tokens: `[n]` without MASK.
+      shift: see `point_estimates`.
+    """
+    coder, k = column.coder, tokens.astype(np.int64)
+    if not isinstance(coder, NumberColumn):
+        return coder.decode(k)
+    values = coder.round(coder.central_value(k)) + shift
+    return from_numbers(values, column.kind, column.unit)
 
 
 def values_of_tokens(

@@ -31,6 +31,9 @@ def arrow(kind, *cells):
 
 COLUMNS = {
     "times": objects(dt.time(9), dt.time(17, 30)),
+    "Arrow times": arrow(pa.time64("us"), dt.time(9), dt.time(17, 30)),
+    "numbers as text": pd.Series([f"{i / 8}" for i in range(40)]),
+    "whole numbers as objects of text": objects(*map(str, range(40))),
     "stamps": objects(*(d.tz_localize("Europe/Berlin") for d in DAYS[:3])),
     "bytes": objects(b"a", b"\x00\xff"),
     "tuples": objects(("a", 1), ("b", 2)),
@@ -77,7 +80,8 @@ def frame():
 
 @pytest.fixture(scope="module")
 def fitted(frame):
-    return quick().fit(frame)
+    with pytest.warns(UserWarning, match="written as text"):
+        return quick().fit(frame)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +118,14 @@ def test_a_saved_model_gives_the_same_types_and_cells(
 
 @pytest.mark.parametrize(
     ("name", "decimals"),
-    [("money", 2), ("Arrow money", 2), ("short", 1), ("half", 1), ("nullable", 2)],
+    [
+        ("money", 2),
+        ("numbers as text", 3),
+        ("Arrow money", 2),
+        ("short", 1),
+        ("half", 1),
+        ("nullable", 2),
+    ],
 )
 def test_imputed_numbers_have_the_decimals_of_the_column(
     name, decimals, frame, outcomes
@@ -170,7 +181,7 @@ def test_a_delta_beyond_the_years_of_a_date_names_the_column():
     [
         pd.Series(pd.period_range("2024-01", periods=9, freq="M")),
         pd.Series(np.arange(9) * 1j),
-        arrow(pa.time64("us"), *(dt.time(i) for i in range(9))),
+        arrow(pa.dictionary(pa.int8(), pa.string()), *"ababababa"),
     ],
 )
 def test_a_type_that_has_no_meaning_here_is_refused_by_name(cells):

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from ambient_jax import AmbientImputer, Recipe
+from ambient_jax.tabular.interface.outputs import add_indicators
 from tests.tabular.test_imputer import assert_completed, quick
 
 
@@ -102,6 +103,40 @@ def test_duplicate_column_names():
     x = numbers()
     x.columns = ["a", "a", "b"]
     assert_completed(quick().fit(x).transform(x), x)
+
+
+def test_columns_of_two_levels_and_an_index_with_repeated_labels():
+    """Indicators have both levels, and each hole is told apart by its positions."""
+    x = numbers()
+    x.columns = pd.MultiIndex.from_tuples(
+        [("a", "u"), ("a", "v"), ("b", "u")], names=["group", "part"]
+    )
+    x.index = ["day", "night"] * 25
+    imputer = quick(add_indicator=True, delta={("a", "v"): 0.5}).fit(x)
+    out = imputer.transform(x)
+    assert_completed(out[["a", "b"]], x)
+    assert out.columns.names == ["group", "part"]
+    flags = out[["missingindicator_a", "missingindicator_b"]]
+    assert list(flags) == [(f"missingindicator_{a}", b) for a, b in x.columns]
+    np.testing.assert_array_equal(flags, x.isna())
+    told = imputer.predict_distribution(x)
+    cells = told[["row_position", "column_position"]].to_numpy(int)
+    assert sorted(map(tuple, cells)) == sorted(zip(*np.nonzero(x.isna().to_numpy())))
+    assert (told["row"] == x.index[cells[:, 0]]).all()
+    assert list(told["column"]) == [x.columns[i] for i in cells[:, 1]]
+    means = imputer.set_params(statistic="mean").transform(x).to_numpy()
+    np.testing.assert_allclose(
+        means[*cells.T].astype(float), told["mean"].astype(float)
+    )
+
+
+def test_indicators_keep_the_name_of_the_columns():
+    x = numbers().rename_axis(columns="measure")
+    holes = x.isna().to_numpy()
+    out = add_indicators(x, x, holes, np.array([1]))
+    assert list(out) == ["a", "b", "c", "missingindicator_b"]
+    assert out.columns.name == "measure"
+    assert add_indicators(x, x, holes, np.array([], int)) is x
 
 
 def test_integer_column_names():

@@ -128,7 +128,7 @@ def test_no_imputed_number_leaves_the_observed_range():
     assert (floats == floats.round()).all()
 
 
-@pytest.mark.parametrize("statistic", ["mean", "median", "mode"])
+@pytest.mark.parametrize("statistic", ["mean", "median", "mode", "joint"])
 def test_every_statistic_completes(frame, fitted, statistic):
     other = clone(fitted).set_params(statistic=statistic)
     other.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
@@ -326,6 +326,8 @@ def test_delta_shifts_imputed_cells_only(frame, fitted):
         quick(delta={"nope": 1.0}).fit(frame)
     with pytest.raises(ValueError, match="delta names column 'name', which holds"):
         quick(delta={"name": 1.0}).fit(frame)
+    with pytest.raises(ValueError, match="delta of column 'x' must be finite"):
+        quick(delta={"x": np.inf}).fit(frame)
 
 
 @pytest.mark.parametrize("dtype", ["UInt8", "Int8"])

@@ -6,6 +6,8 @@ A bin is an *atom*, which holds one value, or an *interval*. Every bin is a toke
 import numpy as np
 from scipy.special import ndtri
 
+from ambient_jax.tabular.columns.magnitude import root_mean_squares, round_decimals
+
 PIECES = 8
 """Linear pieces of the distribution function inside an interval."""
 
@@ -37,14 +39,16 @@ def common_decimals(values: np.ndarray, precision: float = 0.0) -> int | None:
     size = np.abs(values)
     size = np.maximum(size, np.median(size[size > 0]) if size.any() else 0.0)
     for decimals in range(MAX_DECIMALS + 1):
-        if (np.abs(np.round(values, decimals) - values) <= precision * size).all():
+        error = np.abs(round_decimals(values, decimals) - values)
+        if (error <= precision * size).all():
             return decimals
     return None
 
 
 def cut_bins(
-    values: np.ndarray, max_bins: int, step: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    values: np.ndarray, max_bins: int, step: float,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Cuts sorted values into about `max_bins` bins.
 
     The atoms are chosen first. The runs of values between them are then cut at
@@ -56,6 +60,7 @@ def cut_bins(
       values: `[n]` sorted.
       max_bins: the wanted number.
       step: distance of two neighbouring values with the column's decimals, or 0.
+      limits: the smallest and the largest bound that a bin may have.
 
     Returns:
       `(low [K], high [K], bins [n])`: the bounds of the K bins, equal for an atom, and
@@ -88,7 +93,7 @@ def cut_bins(
         lows += edges[:-1].tolist()
         highs += edges[1:].tolist()
         i = j
-    return np.array(lows), np.array(highs), bins
+    return np.clip(lows, *limits), np.clip(highs, *limits), bins
 
 
 def _atoms(counts: np.ndarray, max_bins: int) -> tuple[np.ndarray, float]:
@@ -162,7 +167,7 @@ def _outer_edge(values: np.ndarray, side: int) -> float:
     tail = steps[:5] if side < 0 else steps[-5:]
     step = float(np.median(tail)) if len(tail) else max(abs(extreme), 1e-300) * 1e-6
     moved = extreme + side * step / 2
-    return 0.0 if moved * extreme < 0 else moved
+    return 0.0 if np.sign(moved) * np.sign(extreme) < 0 else moved
 
 
 def knots_inside(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -189,8 +194,8 @@ def bin_moments(
     """Mean, standard deviation and share `[K]` of the values in each of K bins."""
     count = np.bincount(bins, minlength=size).astype(np.float64)
     mean = np.bincount(bins, values, size) / count
-    variance = np.bincount(bins, (values - mean[bins]) ** 2, size) / count
-    return mean, np.sqrt(variance), count / len(values)
+    sd = root_mean_squares(values - mean[bins], bins, size)
+    return mean, sd, count / len(values)
 
 
 def normal_scores(

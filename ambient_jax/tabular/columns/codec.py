@@ -13,7 +13,8 @@ from ambient_jax.data.dataset import token_dtype
 from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.frames.kinds import kind_of
+from ambient_jax.tabular.frames.kinds import holds_text, kind_of
+from ambient_jax.tabular.frames.number_text import is_number_text
 
 MIN_IDENTIFIERS = 12
 """A column with fewer texts than this is never taken for an identifier: a few texts may
@@ -112,10 +113,13 @@ class TableCodec:
                     UserWarning, stacklevel=3,
                 )  # fmt: skip
                 continue
-            columns.append(Column.fit(
+            column = Column.fit(
                 observed, position, kind, max_bins=max_bins,
                 max_categories=max_categories,
-            ))  # fmt: skip
+            )  # fmt: skip
+            columns.append(column)
+            for note in _notes(column, observed):
+                warnings.warn(note, UserWarning, stacklevel=3)
         return cls(
             columns=tuple(columns), num_values=padded_size(_largest(columns)),
             empty=tuple(empty), identifiers=tuple(identifiers),
@@ -176,6 +180,22 @@ class TableCodec:
 def _largest(columns: Sequence[Column]) -> int:
     """Returns the size of the largest vocabulary, at least 2."""
     return max([2, *(column.coder.size for column in columns)])
+
+
+def _notes(column: Column, observed: pd.Series) -> list[str]:
+    """Warnings of how the observed cells of a column were read."""
+    if column.numeric:
+        if not (holds_text(observed.dtype) and is_number_text(observed)):
+            return []
+        return [f"column {column.name!r} holds numbers that are written as text; they "
+                "are read as numbers. If they are codes, name the column in "
+                "categorical_features"]  # fmt: skip
+    size, found = column.coder.size, observed.astype(object).nunique()
+    if found <= size:
+        return []
+    return [f"column {column.name!r} holds {found} categories, of which only the "
+            f"{size} most frequent are learned and imputed (max_categories); the "
+            "others stay where they are observed"]  # fmt: skip
 
 
 def _is_identifier(observed: pd.Series, rows: int) -> bool:

@@ -12,6 +12,7 @@ from ambient_jax.tabular.frames import json_cells
 from ambient_jax.tabular.frames.filling import fill_cells
 from ambient_jax.tabular.frames.kinds import (
     Kind,
+    limits_of,
     numbers_of,
     object_type_of,
     precision_of,
@@ -76,7 +77,10 @@ class Column:
         else:
             numbers = numbers_of(observed, kind, unit, name, zone)
             bins = max(MIN_BINS, min(max_bins, len(numbers) // CELLS_PER_BIN))
-            coder = NumberColumn.fit(numbers, bins, precision_of(observed.dtype))
+            dtype = observed.dtype
+            coder = NumberColumn.fit(
+                numbers, bins, precision_of(dtype), limits_of(dtype)
+            )
             objects = object_type_of(observed)
         return cls(name=name, position=position, kind=kind, unit=unit, coder=coder,
                    objects=objects, zone=zone)  # fmt: skip

@@ -13,6 +13,14 @@ from ambient_jax.tabular.columns.binning import (
     knots_inside,
     normal_scores,
 )
+from ambient_jax.tabular.columns.magnitude import (
+    FAR,
+    FLOAT64_LIMITS,
+    mixture_sd,
+    root_mean_square,
+    round_within,
+    safe_exponent,
+)
 
 MIN_PROBABILITY = 1e-12
 """Probabilities are raised to this before something is divided by them."""
@@ -20,6 +28,10 @@ MIN_PROBABILITY = 1e-12
 MAX_STANDARD_SCORE = 10.0
 """Standard scores are clipped to this size, so that one huge value does not swamp the
 network. The normal score beside it has no need of it."""
+
+MAX_TAIL_DISTANCE = 1e100
+"""Distance from the nearest bin, in scales of the column, beyond which the density of a
+value falls no further, so that the scores of rows are finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +41,8 @@ class NumberColumn:
     A bin is an atom (one value) or an interval. Inside an interval the distribution
     function is piecewise linear through `knots`. They follow the observed quantiles,
     with a tenth of a uniform mixed in, so that the density is positive everywhere.
-    All arrays are float64 in the column's units.
+    All arrays are float64, in units of 2**`exponent` of the column's unit. Methods take
+    and return values in the column's unit, which may be any finite float64.
 
     Attributes:
       low, high: `[K]` bounds of the bins; equal for an atom. Intervals do not overlap.
@@ -41,6 +54,7 @@ class NumberColumn:
         is replaced by 1.
       decimals: how many decimals the values have; None if they are not rounded.
       count: number of observed values it was fitted on.
+      exponent: 0 unless values are huge, see `magnitude.safe_exponent`.
     """
 
     low: np.ndarray
@@ -55,11 +69,13 @@ class NumberColumn:
     scale: float
     decimals: int | None
     count: int
+    exponent: int = 0
 
     @classmethod
     def fit(
-        cls, values: np.ndarray, max_bins: int, precision: float = 0.0
-    ) -> "NumberColumn":
+        cls, values: np.ndarray, max_bins: int, precision: float = 0.0,
+        limits: tuple[float, float] = FLOAT64_LIMITS,
+    ) -> "NumberColumn":  # fmt: skip
         """Fits the bins.
 
         A value becomes an atom if it occurs more often than the other values would in
@@ -69,26 +85,31 @@ class NumberColumn:
           values: `[n]` finite observed values, n >= 1.
           max_bins: about how many bins there are at most.
           precision: relative precision of the values, if it is lower than a double's.
+          limits: the smallest and the largest value that the column can hold.
         """
         values = np.sort(np.asarray(values, np.float64))
         decimals = common_decimals(values, precision)
-        step = 0.0 if decimals is None else 10.0**-decimals
-        low, high, bins = cut_bins(values, max_bins, step)
+        exponent = safe_exponent(values)
+        values = np.ldexp(values, -exponent)
+        step = 0.0 if decimals is None else float(np.ldexp(10.0**-decimals, -exponent))
+        bounds = tuple(np.ldexp(limits, -exponent).tolist())
+        low, high, bins = cut_bins(values, max_bins, step, bounds)
         mean, sd, share = bin_moments(values, bins, len(low))
         knots = np.stack(
             [knots_inside(values[bins == k], low[k], high[k]) for k in range(len(low))]
         )
         grid, scores = normal_scores(values)
-        scale = float(values.std())
+        centre = float(values.mean())
+        scale = root_mean_square(values - centre)
         return cls(
             low=low, high=high, knots=knots, mean=mean, sd=sd, share=share, grid=grid,
-            scores=scores, centre=float(values.mean()),
-            scale=scale if scale > 0 else 1.0, decimals=decimals, count=len(values),
+            scores=scores, centre=centre, scale=scale if scale > 0 else 1.0,
+            decimals=decimals, count=len(values), exponent=exponent,
         )  # fmt: skip
 
     @property
     def size(self) -> int:
-        """Number of tokens K."""
+        """K, the number of tokens."""
         return len(self.low)
 
     @property
@@ -96,8 +117,22 @@ class NumberColumn:
         """`[K]` bool: bins that hold one value."""
         return self.low == self.high
 
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        """Values in the unit of the arrays; clipped far beyond all bins."""
+        return np.clip(np.ldexp(values, -self.exponent), -FAR, FAR)
+
+    def _unscaled(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `_scaled`; finite for all values inside the bins."""
+        return np.ldexp(values, self.exponent)
+
+    @property
+    def bin_means(self) -> np.ndarray:
+        """`[K]` means of the observed values in each bin, in the column's unit."""
+        return self._unscaled(self.mean)
+
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Tokens `[n]` of finite values: the bin that holds each, else the nearest."""
+        values = self._scaled(values)
         begun = np.searchsorted(self.low, values, side="right") - 1
         best = np.clip(begun, 0, self.size - 1)
         # Where an interval begins at an atom's value, the value belongs to the atom.
@@ -112,11 +147,13 @@ class NumberColumn:
         """Distance `[n]` of values from bins `k [n]`; 0 inside."""
         return np.maximum(np.maximum(self.low[k] - values, values - self.high[k]), 0.0)
 
+    @np.errstate(over="ignore")  # quotients are clipped
     def context(self, values: np.ndarray) -> np.ndarray:
         """Normal scores and clipped standard scores `[n, 2]`, for the network."""
+        values = self._scaled(values)
         normal = np.interp(values, self.grid, self.scores)
-        limit = MAX_STANDARD_SCORE
-        standard = np.clip((values - self.centre) / self.scale, -limit, limit)
+        standard = (values - self.centre) / self.scale
+        standard = np.clip(standard, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE)
         return np.stack([normal, standard], axis=-1)
 
     def quantile_inside(self, k: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -124,14 +161,15 @@ class NumberColumn:
         at = np.clip(u, 0.0, 1.0) * PIECES
         i = np.minimum(at.astype(int), PIECES - 1)
         a, b = self.knots[k, i], self.knots[k, i + 1]
-        return a + (at - i) * (b - a)
+        return self._unscaled(a + (at - i) * (b - a))
 
+    @np.errstate(over="ignore")  # quotients are clipped
     def cdf_inside(self, k: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Distribution functions `[n]` of bins `k [n]` at values; 1/2 for an atom.
 
         It is the inverse of `quantile_inside`.
         """
-        knots = self.knots[k]
+        values, knots = self._scaled(values), self.knots[k]
         i = np.clip((knots <= values[:, None]).sum(axis=1) - 1, 0, PIECES - 1)
         a = np.take_along_axis(knots, i[:, None], 1)[:, 0]
         b = np.take_along_axis(knots, i[:, None] + 1, 1)[:, 0]
@@ -151,14 +189,10 @@ class NumberColumn:
         """Rounds values `[n]` to the column's decimals, inside its range."""
         if self.decimals is None:
             return values
-        # The range may end between two values that the decimals can write.
-        steps = 10.0**self.decimals
-        low, high = self.low[0] * steps, self.high[-1] * steps
-        low = np.ceil(low - 1e-6 - 1e-12 * np.abs(low))
-        high = np.floor(high + 1e-6 + 1e-12 * np.abs(high))
-        bounds = np.round(np.array([low, high]) / steps, self.decimals)
-        return np.clip(np.round(values, self.decimals), *bounds)
+        low, high = self._unscaled(np.array([self.low[0], self.high[-1]])).tolist()
+        return round_within(values, self.decimals, low, high)
 
+    @np.errstate(over="ignore")  # quotients are clipped
     def log_density(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Log densities `log p(value | token)` `[n]` in nats; 0 for an atom.
 
@@ -174,18 +208,29 @@ class NumberColumn:
         i = np.minimum((u * PIECES).astype(int), PIECES - 1)
         width = (self.knots[k, i + 1] - self.knots[k, i]) * PIECES
         inside = np.where(self.atom[k], 0.0, -np.log(np.where(width > 0, width, 1.0)))
-        distance = self._distance(values, k)
-        unseen = -np.log(self.count + 2.0) - np.log(self.scale) - distance / self.scale
-        return np.where(distance > 0, unseen, inside)
+        distance = self._distance(self._scaled(values), k)
+        tail = np.minimum(distance / self.scale, MAX_TAIL_DISTANCE)
+        unseen = -np.log(self.count + 2.0) - np.log(self.scale) - tail
+        unit = np.where(self.atom[k] & (distance == 0), 0.0, self.exponent * np.log(2))
+        return np.where(distance > 0, unseen, inside) - unit
+
+    def central_value(self, k: np.ndarray) -> np.ndarray:
+        """Values `[n]` that stand for tokens `k [n]`: atoms, and means of intervals."""
+        return self._unscaled(np.where(self.atom[k], self.low[k], self.mean[k]))
+
+    def expectation(self, p: np.ndarray) -> np.ndarray:
+        """Mean `[n]` under token probabilities `p [n, K]`."""
+        # Relative to the column's mean, a huge value would cancel the others' digits.
+        middle = self.mean[int((np.cumsum(self.share) < 0.5).sum())]
+        mean = middle + p @ (self.mean - middle)
+        return self._unscaled(np.clip(mean, self.low[0], self.high[-1]))
 
     def moments(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
-        unit = (self.mean - self.centre) / self.scale
-        first = p @ unit
-        spread = (self.sd / self.scale) ** 2
-        second = p @ (unit**2 + spread)
-        sd = np.sqrt(np.maximum(second - first**2, 0.0))
-        return self.centre + self.scale * first, self.scale * sd
+        mean = self.expectation(p)
+        sd = mixture_sd(p, self.mean - self._scaled(mean)[:, None], self.sd)
+        widest = (self.high[-1] - self.low[0]) / 2
+        return mean, self._unscaled(np.minimum(sd, widest))
 
     def quantile(self, p: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Quantiles `[n]` at levels `u [n]` under token probabilities `p [n, K]`."""
@@ -208,8 +253,7 @@ class NumberColumn:
     def from_json(cls, fields: dict[str, Any]) -> "NumberColumn":
         """The inverse of `to_json`."""
         arrays: dict[str, Any] = {
-            name: np.asarray(value, np.float64) if isinstance(value, list) else value
-            for name, value in fields.items()
-            if name != "kind"
-        }
+            name: np.asarray(value, float) if isinstance(value, list) else value
+            for name, value in fields.items() if name != "kind"
+        }  # fmt: skip
         return cls(**arrays)

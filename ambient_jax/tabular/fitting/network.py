@@ -115,7 +115,7 @@ def tables_of(codec: TableCodec) -> ColumnTables:
         log_share[i, :k] = np.log(coder.share)
         if isinstance(coder, NumberColumn):
             rank[i, :k] = np.cumsum(coder.share) - coder.share / 2
-            score[i, :k] = coder.context(coder.mean)
+            score[i, :k] = coder.context(coder.bin_means)
         else:
             rank[i] = np.nan
     return ColumnTables.of(log_share=log_share, rank=rank, score=score)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas.api import types as pdt
 
-from ambient_jax.tabular.frames.kinds import in_date_range, zone_of
+from ambient_jax.tabular.frames.kinds import holds_text, in_date_range, zone_of
+from ambient_jax.tabular.frames.number_text import TEXT_TYPES, to_text
 
 
 def fill_cells(
@@ -26,7 +27,7 @@ def fill_cells(
       series: `[n]`, the column.
       positions: `[m]` ints, the positions of the cells to fill.
       values: `[m]`, their values; dates in local time, without a time zone.
-      object_type: what numbers or dates become in a column of objects, see
+      object_type: what numbers or dates become in a column of objects or text, see
         `kinds.object_type_of`.
       zone: time zone of the dates; None if they have none.
 
@@ -44,7 +45,9 @@ def fill_cells(
         return _fill_zoned(series, positions, values, zone)
     dtype: Any = series.dtype
     out = series.copy()
-    if pdt.is_integer_dtype(dtype):
+    if object_type in TEXT_TYPES and holds_text(dtype):
+        values = to_text(values, object_type)
+    elif pdt.is_integer_dtype(dtype):
         values = _to_integers(values.astype(np.float64), dtype, series.name)
     elif pdt.is_object_dtype(dtype):
         values = _to_objects(values, object_type, series.name)
@@ -53,8 +56,8 @@ def fill_cells(
             values = values.astype(getattr(dtype, "numpy_dtype", dtype))
         else:
             out = out.astype(object)
-    elif isinstance(dtype, np.dtype) and dtype.kind == "f":
-        values = values.astype(dtype)
+    elif pdt.is_float_dtype(dtype):
+        values = _to_floats(values.astype(np.float64), dtype, series.name)
     elif pdt.is_bool_dtype(dtype):
         if not all(isinstance(v, bool | np.bool_) for v in values):
             raise TypeError("they are not true or false")
@@ -117,11 +120,29 @@ def _to_integers(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
     values = np.round(values)
     outside = (values < limits.min) | (values > limits.max)
     if outside.any():
-        raise ValueError(
-            f"column {name!r} of type {dtype} cannot hold the imputed value "
-            f"{values[outside][0]:g}; change its delta or convert it to a wider type"
-        )
+        raise _out_of_range(values[outside][0], dtype, name)
     return values.astype(limits.dtype)
+
+
+def _to_floats(values: np.ndarray, dtype: Any, name: Any) -> np.ndarray:
+    """Converts values to the floats of `dtype`.
+
+    Raises:
+      ValueError: a value is infinite there; the message names the column.
+    """
+    with np.errstate(over="ignore"):
+        floats = values.astype(getattr(dtype, "numpy_dtype", dtype))
+    infinite = ~np.isfinite(floats)
+    if infinite.any():
+        raise _out_of_range(values[infinite][0], dtype, name)
+    return floats
+
+
+def _out_of_range(value: float, dtype: Any, name: Any) -> ValueError:
+    return ValueError(
+        f"column {name!r} of type {dtype} cannot hold the imputed value {value:g}; "
+        "change its delta or convert it to a wider type"
+    )
 
 
 def _to_objects(values: np.ndarray, object_type: str, name: Any) -> np.ndarray:

@@ -52,4 +52,12 @@ def from_pandas(out: pd.DataFrame, like: nw.DataFrame) -> Any:
     schema = like.schema
     casts = [nw.col(c).cast(schema[c]) for c in frame.columns
              if c in schema and schema[c] != frame.schema[c]]  # fmt: skip
-    return frame.with_columns(*casts).to_native()
+    out, original = frame.with_columns(*casts).to_native(), like.to_native()
+    if not isinstance(original, pa.Table):
+        return out
+    for i, name in enumerate(out.column_names):
+        wanted = original.schema.field(name) if name in original.column_names else None
+        if wanted is not None and pa.types.is_time(wanted.type):
+            # narwhals does not know the unit of a time.
+            out = out.set_column(i, wanted, out.column(i).cast(wanted.type))
+    return out

@@ -7,7 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from pandas.api import types as pdt
+
+from ambient_jax.tabular.frames.number_text import is_number_text, text_type_of
 
 Kind = Literal["number", "category", "date", "duration"]
 
@@ -29,8 +32,8 @@ def holes_of(frame: pd.DataFrame) -> np.ndarray:
 def kind_of(series: pd.Series, name: Any) -> Kind:
     """Returns the kind of a column's observed cells.
 
-    Text, booleans, dates with a time zone in a column of objects, and objects of mixed
-    types are categories.
+    Text, booleans, times of day, dates with a time zone in a column of objects, and
+    objects of mixed types are categories. Numbers that are written as text are numbers.
 
     Args:
       series: the column.
@@ -56,6 +59,8 @@ def kind_of(series: pd.Series, name: Any) -> Kind:
     if pdt.is_object_dtype(dtype):
         return _kind_of_objects(series.dropna(), name)
     if pdt.is_string_dtype(dtype):
+        return "number" if is_number_text(series.dropna()) else "category"
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_time(dtype.pyarrow_dtype):
         return "category"
     raise ValueError(
         f"column {name!r} has type {dtype}, which cannot be imputed; convert it to "
@@ -82,7 +87,7 @@ def _kind_of_objects(cells: pd.Series, name: Any) -> Kind:
         found == "datetime" and all(c.tzinfo is None for c in cells)
     ):
         return "date"
-    return "category"
+    return "number" if is_number_text(cells) else "category"
 
 
 def numbers_of(
@@ -105,6 +110,8 @@ def numbers_of(
             counts = _microseconds(series, kind, zone)
             return counts.to_numpy(np.float64, na_value=np.nan) / MICROSECONDS[unit]
         out = series.to_numpy(np.float64, na_value=np.nan)
+    except OverflowError:
+        out = np.array([np.inf])  # a whole number that no double can hold
     except (TypeError, ValueError) as error:
         plural = {"date": "dates", "duration": "durations"}.get(kind, "numbers")
         raise ValueError(
@@ -186,12 +193,36 @@ def precision_of(dtype: Any) -> float:
     return float(np.finfo(dtype).eps) if floats else 0.0
 
 
-def object_type_of(series: pd.Series) -> str:
-    """Returns the Python type of the numbers or dates in a column of objects.
+def limits_of(dtype: Any) -> tuple[float, float]:
+    """Returns the smallest and the largest double that a column of a dtype can hold."""
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    kind = dtype.kind if isinstance(dtype, np.dtype) else "O"
+    if kind not in "iu":
+        narrow = kind == "f" and dtype.itemsize < 8
+        high = float(np.finfo(dtype if narrow else np.float64).max)
+        return -high, high
+    limits = np.iinfo(dtype)
+    high = float(limits.max)
+    if int(high) > limits.max:  # 2**63 - 1 is no double and would become 2**63
+        high = float(np.nextafter(high, 0))
+    return float(limits.min), high
 
-    The result is "integer", "decimal", "date" or "datetime"; it is "" for any other
-    type, such as floats, and for a column of another dtype.
+
+def holds_text(dtype: Any) -> bool:
+    """Whether a column of a dtype can hold text cells that are not categories."""
+    categories = isinstance(dtype, pd.CategoricalDtype)
+    return pdt.is_string_dtype(dtype) and not categories
+
+
+def object_type_of(series: pd.Series) -> str:
+    """Returns the Python type of the numbers or dates in a column of objects or text.
+
+    The result is "integer", "decimal", "date" or "datetime"; "text" or "whole text" for
+    numbers that are written as text; it is "" for any other type, such as floats, and
+    for a column of another dtype.
     """
+    if holds_text(series.dtype) and is_number_text(series.dropna()):
+        return text_type_of(series)
     if not pdt.is_object_dtype(series.dtype):
         return ""
     found = pd.api.types.infer_dtype(series, skipna=True)

@@ -13,6 +13,11 @@ from sklearn.utils.validation import check_array, validate_data
 
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.frames.interchange import non_pandas_frame, to_pandas
+from ambient_jax.tabular.interface.arrays import (
+    frame_of_array,
+    frame_of_structured,
+    is_structured,
+)
 
 
 def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]:
@@ -20,7 +25,8 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]
 
     Args:
       estimator: the estimator that received the input.
-      X: `[N, columns]`; a frame of pandas or another library, or an array.
+      X: `[N, columns]`; a frame of pandas or another library, or an array. Masked cells
+        of a masked array are missing; the fields of a structured array are columns.
       reset: whether to set `n_features_in_` and `feature_names_in_` of the estimator,
         as in `fit`, or to check that `X` agrees with them.
 
@@ -51,13 +57,14 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]
             )
         _validate_features(estimator, X, reset)
         return X, original
+    if is_structured(X):
+        return as_frame(estimator, frame_of_structured(X), reset=reset)[0], X
     options: dict[str, Any] = {"dtype": None, "ensure_all_finite": False}
-    array = check_array(X, estimator=estimator, **options)
+    mask = np.ma.getmaskarray(X) if isinstance(X, np.ma.MaskedArray) else None
+    array = check_array(np.ma.getdata(X) if mask is not None else X,
+                        estimator=estimator, **options)  # fmt: skip
     _validate_features(estimator, array, reset)
-    frame = pd.DataFrame(array)
-    if array.dtype.kind in "US":
-        frame = frame.astype(object)
-    return frame, array
+    return frame_of_array(array, mask), array
 
 
 def _validate_features(estimator: Any, X: Any, reset: bool) -> None:

@@ -7,6 +7,11 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.frames.interchange import from_pandas
+from ambient_jax.tabular.interface.arrays import (
+    array_of_frame,
+    is_structured,
+    structured_of_frame,
+)
 
 PREFIX = "missingindicator_"
 """Prefix of the names of indicator columns, the same as in scikit-learn's imputers."""
@@ -30,15 +35,27 @@ def add_indicators(
 ) -> pd.DataFrame:
     """Appends to `out` a boolean indicator of missing cells for each given column.
 
+    Column names with several levels keep them; the prefix goes to the first level.
+
     Args:
       out: the completed rows.
       frame: the same rows before imputation, which name the columns.
       holes: `[N, columns]` bool, true where a cell of `frame` is missing.
       positions: positions in `frame` of the columns that get an indicator.
     """
+    if len(positions) == 0:
+        return out
     flags = pd.DataFrame(holes[:, positions], index=out.index)
-    flags.columns = pd.Index([f"{PREFIX}{frame.columns[i]}" for i in positions])
+    flags.columns = _indicator_names(frame.columns[positions])
     return pd.concat([out, flags], axis=1)
+
+
+def _indicator_names(columns: pd.Index) -> pd.Index:
+    """Returns the names of the indicators of columns, with as many levels."""
+    if not isinstance(columns, pd.MultiIndex):
+        return pd.Index([f"{PREFIX}{name}" for name in columns], name=columns.name)
+    names = [(f"{PREFIX}{first}", *others) for first, *others in columns]
+    return pd.MultiIndex.from_tuples(names, names=columns.names)
 
 
 def output_names(
@@ -69,16 +86,13 @@ def to_input_type(out: pd.DataFrame, original: Any) -> Any:
         frame in narwhals' wrapper, or an array.
 
     Returns:
-      A frame of the same library, or an array `[N, columns]`. An array of integers or
-      booleans becomes float64 where cells of the output are still missing.
+      A frame of the same library, or an array of the same type, see `array_of_frame`
+      and `structured_of_frame`.
     """
     if original is None:
         return out
     if isinstance(original, nw.DataFrame):
         return from_pandas(out, original)
-    dtype = original.dtype
-    if dtype.kind in "US":
-        dtype = np.dtype(object)
-    if dtype.kind in "iub" and out.isna().to_numpy().any():
-        dtype = np.dtype(np.float64)
-    return out.to_numpy(dtype=dtype)
+    if is_structured(original):
+        return structured_of_frame(out, original.dtype)
+    return array_of_frame(out, original.dtype)

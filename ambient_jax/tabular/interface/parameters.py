@@ -4,6 +4,7 @@ import numbers
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.columns.codec import TableCodec
@@ -53,7 +54,8 @@ def shifts_by_position(
       `{column position: shift}`.
 
     Raises:
-      ValueError: the frame has no such column, or it holds categories.
+      ValueError: the frame has no such column, or it holds categories, or a shift is
+        not finite.
     """
     numeric = {column.position for column in codec.columns if column.numeric}
     shifts = {}
@@ -64,5 +66,7 @@ def shifts_by_position(
                 f"delta names column {name!r}, which holds categories: only "
                 "numbers and dates can be shifted"
             )
+        if not np.isfinite(float(shift)):
+            raise ValueError(f"delta of column {name!r} must be finite, got {shift!r}")
         shifts[position] = float(shift)
     return shifts
