@@ -23,6 +23,15 @@ UNFINISHED = "unfinished"
 """Folder with the checkpoints of a fit, deleted when all files are written. While it
 exists, the files beside it are incomplete, and the same command continues the run."""
 
+REASONS = {
+    "mode": "taken for codes (if not, name them in config.table.numeric), so that the "
+            "most probable value is imputed",
+    "median": "half or more of the cells have one value, so that the median is imputed",
+    "nearest": "few values (if they are codes, name them in config.table.categorical), "
+               "so that the value nearest to the mean is imputed",
+}  # fmt: skip
+"""Why the columns of numbers with each point estimate have it, for the user."""
+
 
 def run(config: Config, workdir: Path, overwrite: bool) -> None:
     """Fits, completes, draws, saves and reports.
@@ -51,7 +60,8 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
         return
     try:
         with warnings.catch_warnings(record=True, action="always") as caught:
-            _check_saved(learned)
+            codec = _checked_codec(imputer, learned)
+            told += tuple(_print_estimates(codec, c.statistic))
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
         draws = imputer.sample_imputations(learned, c.num_draws) if c.num_draws else []
@@ -72,12 +82,27 @@ def _warn(notes: Iterable[str]) -> None:
         print(f"warning: {note}", file=sys.stderr)
 
 
-def _check_saved(frame: pd.DataFrame) -> None:
+def _checked_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
     """Refuses, before hours of a fit, what could not be saved after it."""
+    from ambient_jax.tabular.interface.parameters import fit_codec
+
     with warnings.catch_warnings(action="ignore"):
-        TableCodec.fit(frame).to_json()
+        codec = fit_codec(imputer, frame)
+        codec.to_json()
     for field in schema_of(frame):
         field.to_json()
+    return codec
+
+
+def _print_estimates(codec: TableCodec, statistic: str) -> Iterable[str]:
+    """Prints, and yields, which columns of numbers are not imputed by their mean."""
+    for estimate, reason in REASONS.items():
+        names = [repr(column.name) for column in codec.columns
+                 if column.numeric and column.estimate == estimate]  # fmt: skip
+        if names and statistic == "auto":
+            line = f"{reason}: {', '.join(names)}"
+            print(line)
+            yield line
 
 
 def _write(

@@ -146,7 +146,8 @@ def _layout_notes(
     layout: CsvText, columns: tuple[ReadColumn, ...], options: CsvOptions
 ) -> list[str]:
     notes = []
-    if layout.separator != "," and not options.separator:
+    stated = options.separator or "sep=" in layout.preamble
+    if layout.separator != "," and not stated:
         notes.append(
             f"cells are separated by {layout.separator!r}; `separator` sets it"
         )
