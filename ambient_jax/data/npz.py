@@ -98,8 +98,8 @@ def _check_names(path: str, arrays: Mapping[str, np.ndarray]) -> None:
         if name not in NAMES:
             advice = nearest(name, NAMES)
             if "mask" in name.lower():
-                advice = ("; save what is observed as a boolean `observed` (False where "
-                          f"missing). One of: {', '.join(NAMES)}")  # fmt: skip
+                advice = ("; save a boolean `observed`, False where a cell is missing. "
+                          f"One of: {', '.join(NAMES)}")  # fmt: skip
             raise UserError(f"{path} holds an unknown array `{name}`{advice}")
         if name.endswith("_test") and "x_test" not in arrays:
             raise UserError(f"{path} holds `{name}` but no test rows `x_test`")

@@ -83,7 +83,7 @@ def broken_files(folder):
         folder / "plain.npz": "cannot be read|not an .npz",
         save(folder / "no_x.npz", y=X): "no array `x` .it holds y",
         save(folder / "mask.npz", x=X, mask=X > 1): (
-            "unknown array `mask`; save what is observed as a boolean `observed`"
+            "unknown array `mask`; save a boolean `observed`, False where"
         ),
         save(folder / "name.npz", x=X, observd=X > 1): (
             "unknown array `observd`; did you mean 'observed'. One of: num_values, obs"

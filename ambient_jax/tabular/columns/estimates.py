@@ -31,7 +31,7 @@ MAX_NEIGHBOUR_RATIO = 0.75
 """Above this `neighbour_ratio` the order of the values means nothing. Quantities are
 below: three values that rise have 0.75 at most, five evenly spaced ones 0.2."""
 
-NOISE = 2.0
+NOISE = 4.0
 """Standard deviations of noise that the difference of values is shrunk by."""
 
 PRIOR_RATIOS = {True: 0.5, False: 1.0}

@@ -25,17 +25,19 @@ def markers_by_position(
         given = tuple(text.strip() for text in markers)
         return {i: given for i, dtype in enumerate(dtypes) if given and (
             _holds_text(dtype) or isinstance(dtype, pd.CategoricalDtype))}  # fmt: skip
-    found = {}
+    found, shown = {}, []
     for i, dtype in enumerate(dtypes):
         counts = find_markers(frame.iloc[:, i]) if _holds_text(dtype) else {}
         if counts:
             found[i] = tuple(counts)
-            shown = ", ".join(f"{text!r} ({n} cells)" for text, n in counts.items())
-            warnings.warn(
-                f"column {frame.columns[i]!r}: {shown} among numbers or dates is taken "
-                "for missing; missing_markers sets what is",
-                UserWarning, stacklevel=5,
-            )  # fmt: skip
+            shown += [f"{text!r} in column {frame.columns[i]!r} (cells: {n})"
+                      for text, n in counts.items()]  # fmt: skip
+    if found:
+        warnings.warn(
+            "texts among numbers or dates are taken for missing cells: "
+            f"{', '.join(shown)}; missing_markers sets what is",
+            UserWarning, stacklevel=4,
+        )  # fmt: skip
     return found
 
 

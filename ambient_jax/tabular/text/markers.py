@@ -16,7 +16,7 @@ column of text it often is an answer."""
 USUAL = frozenset(text.casefold() for text in UNMISTAKABLE) | frozenset((
     "-", "--", "---", "–", "—", ".", "..", "...", "*", "**", "none", "nil", "missing",
     "unknown", "unk", "undefined", "not available", "not known", "no data",
-    "not applicable",
+    "not applicable", "k.a.",
 ))  # fmt: skip
 """Texts that mean missing in any case, but only beside numbers or dates."""
 

@@ -84,7 +84,7 @@ class NumberFormat:
             return pd.Series(whole, dtype="Int64")
         return pd.Series([float(text) for text in plain], dtype="Float64")
 
-    def write(self, value: float | np.number) -> str:
+    def write(self, value: int | float | np.number) -> str:
         """Returns the text of a number in this format.
 
         Decimals are padded to `decimals` and never cut.
