@@ -15,9 +15,7 @@ def get_config(source: str = "") -> ConfigDict:
     config.seed = 0  # root of all randomness
     config.table = c = ConfigDict()
     c.source = source  # CSV or Parquet file with holes
-    c.statistic = (
-        "auto"  # of the completed file: auto (see AmbientImputer), mean, median, mode
-    )
+    c.statistic = "auto"  # what is imputed: auto (by column), mean, median, mode
     c.num_draws = 5  # completions drawn from the joint posterior; 0: none
     # Names of columns, with a comma between; in double quotes if they hold a comma.
     c.categorical = ""  # columns whose numbers or dates are codes
@@ -27,8 +25,8 @@ def get_config(source: str = "") -> ConfigDict:
     c.max_epochs = placeholder(int)  # passes over the rows at most; unset: by size
     c.max_time = placeholder(float)  # seconds of training at most; unset: none
     # What a CSV file is like. What is unset or empty is found in the file, and told.
-    c.missing_markers = placeholder(str)  # texts that mean missing, e.g. "?,na,-999"
-    c.separator = ""  # between cells: "," ";" "|" or a tab
+    c.missing_markers = placeholder(str)  # all texts that mean missing: "?,na,-999"
+    c.separator = ""  # between cells: "," ";" "|" or "tab"
     c.decimal = ""  # decimal sign of numbers: "." or ","
     c.encoding = ""  # utf-8, utf-16, latin-1, cp1252, ...; empty: utf-8, or its BOM's
     c.comment = ""  # lines that begin with this are not read, e.g. "#"

@@ -24,7 +24,8 @@ def read(c: Config) -> Any:
     markers = c.missing_markers
     try:
         options = CsvOptions(
-            encoding=c.encoding, separator=c.separator, decimal=c.decimal,
+            encoding=c.encoding, decimal=c.decimal,
+            separator="\t" if c.separator == "tab" else c.separator,
             comment=c.comment, header=c.header, numeric=tuple(split_names(c.numeric)),
             missing_markers=None if markers is None else tuple(split_names(markers)),
         )  # fmt: skip
@@ -67,6 +68,7 @@ def imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
         statistic=c.statistic, delta=_shifts(c.delta, frame),
         categorical_features=columns("categorical", c.categorical, frame),
         numeric_features=columns("numeric", c.numeric, frame),
+        missing_markers=(),  # those of the file are missing in its frame
         max_epochs=c.max_epochs, max_time=c.max_time, random_state=config.seed,
         checkpoint_dir=keep_in, verbose=1,
     )  # fmt: skip

@@ -38,6 +38,8 @@ def test_given_texts_are_missing_wherever_text_can_be():
         AmbientImputer(missing_markers="?").fit(FRAME)
     with pytest.raises(ValueError, match="both name column 'n'"):
         AmbientImputer(categorical_features=["n"], numeric_features=[4]).fit(FRAME)
+    with pytest.raises(ValueError, match="column 'word', which holds no numbers"):
+        AmbientImputer(numeric_features=["word"], missing_markers=[]).fit(FRAME)
 
 
 def test_a_saved_imputer_remembers_its_markers(tmp_path):

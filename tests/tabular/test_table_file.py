@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ambient_jax.errors import UserError
+from ambient_jax.tabular.files.csv_text import CsvOptions
 from ambient_jax.tabular.files.table_file import read_table
 from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
 from ambient_jax.tabular.text.dates import find_date_formats
@@ -200,3 +201,18 @@ def test_equal_names_and_blank_lines_of_one_column_are_kept(tmp_path):
         file.write(tmp_path / "out.csv", full)
         expected = content.replace("\n,", "\n7,").replace("\n\n", "\n7\n")
         assert (tmp_path / "out.csv").read_text() == expected
+
+
+def test_texts_that_mean_missing_in_parquet(tmp_path):
+    table = pa.table({"n": ["1", "?", "3"], "who": ["ann", "?", "bob"]})
+    pq.write_table(table, tmp_path / "in.parquet")
+    file = read_table(tmp_path / "in.parquet")
+    assert file.frame.isna().to_numpy().sum(axis=0).tolist() == [1, 0]
+    assert "'?' in column 'n' (cells: 1)" in file.notes[0]
+    file = read_table(tmp_path / "in.parquet", CsvOptions(missing_markers=("?",)))
+    assert file.frame.isna().to_numpy().sum(axis=0).tolist() == [1, 1]
+    full = file.frame.copy()
+    full.loc[1, "who"] = "ann"
+    file.write(tmp_path / "out.parquet", full)
+    out = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    assert out == {"n": ["1", "?", "3"], "who": ["ann", "ann", "bob"]}

@@ -1,6 +1,7 @@
 """Reads a Parquet table, and writes it with the types of its columns."""
 
 import contextlib
+import warnings
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ambient_jax.files import write_atomically
 from ambient_jax.tabular.frames.interchange import NULLABLE_TYPES
+from ambient_jax.tabular.interface.markers import mark_missing, markers_by_position
 
 DECIMAL_PRECISION = 80
 """Significant digits while decimals are rounded; Arrow's widest decimals have 76."""
@@ -23,27 +25,41 @@ class ParquetFile:
 
     Attributes:
       path: path of the file.
-      frame: its cells; in nullable dtypes, so that integers with missing cells stay
-        integers.
+      frame: its cells, missing where a text means missing; in nullable dtypes, so that
+        integers with missing cells stay integers.
+      observed: its cells with these texts.
       arrow_schema: types of its columns.
+      notes: which texts mean missing, one line each.
     """
 
     path: Path
     frame: pd.DataFrame
+    observed: pd.DataFrame
     arrow_schema: pa.Schema
+    notes: tuple[str, ...]
 
     suffix: ClassVar[str] = ".parquet"
-    notes: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def read(cls, path: Path) -> "ParquetFile":
-        """Reads a file."""
+    def read(cls, path: Path, missing_markers: tuple[str, ...] | None) -> "ParquetFile":
+        """Reads a file; see `markers_by_position` for the markers."""
         table = pq.read_table(path)
-        frame = table.to_pandas(types_mapper=NULLABLE_TYPES.get)
-        return cls(path=path, frame=frame, arrow_schema=table.schema)
+        observed = table.to_pandas(types_mapper=NULLABLE_TYPES.get)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            markers = markers_by_position(observed, missing_markers)
+        return cls(
+            path=path, frame=mark_missing(observed, markers), observed=observed,
+            arrow_schema=table.schema, notes=tuple(str(w.message) for w in caught),
+        )  # fmt: skip
 
     def write(self, path: Path, completed: pd.DataFrame) -> None:
-        """Writes a completed copy of `frame` with the file's types, atomically."""
+        """Writes a completed copy of `frame` with the file's types, atomically.
+
+        Texts that mean missing stay where nothing was imputed.
+        """
+        unknown = completed.isna() & self.observed.notna()
+        if unknown.any(axis=None):
+            completed = completed.mask(unknown, self.observed)
         table = _cast(pa.Table.from_pandas(completed), self.arrow_schema)
         write_atomically(path, lambda at: pq.write_table(table, at))
 

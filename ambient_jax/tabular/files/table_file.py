@@ -19,7 +19,7 @@ def read_table(path: Path, options: CsvOptions | None = None) -> CsvFile | Parqu
 
     Args:
       path: of the file, which ends in `.csv` or `.parquet`.
-      options: how a CSV is to be read.
+      options: how it is to be read; of a Parquet file, what means missing.
 
     Raises:
       ArgumentError: an option does not fit the file.
@@ -30,11 +30,12 @@ def read_table(path: Path, options: CsvOptions | None = None) -> CsvFile | Parqu
         raise UserError(f"{path} is neither a .csv nor a .parquet file")
     if not path.is_file():
         raise UserError(f"{path} does not exist")
+    options = options or CsvOptions()
     try:
         if path.suffix.lower() == ".parquet":
-            file = ParquetFile.read(path)
+            file = ParquetFile.read(path, options.missing_markers)
         else:
-            file = CsvFile.read(path, options or CsvOptions())
+            file = CsvFile.read(path, options)
     except (pd.errors.ParserError, csv.Error, ValueError, OSError) as error:
         line = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
         raise UserError(f"{path} cannot be read as a table: {line}") from error

@@ -58,11 +58,19 @@ def fit_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
             "categorical_features and numeric_features both name column "
             f"{frame.columns[min(both)]!r}"
         )
-    return TableCodec.fit(
+    codec = TableCodec.fit(
         frame, max_bins=imputer.max_bins, max_categories=imputer.max_categories,
         categorical=positions["categorical_features"],
         numeric=positions["numeric_features"],
     )  # fmt: skip
+    numbers = {column.position for column in codec.columns if column.numeric}
+    for position in positions["numeric_features"]:
+        if position not in numbers.union(codec.empty):
+            raise ValueError(
+                f"numeric_features names column {frame.columns[position]!r}, which "
+                "holds no numbers"
+            )
+    return codec
 
 
 def shifts_by_position(
