@@ -37,7 +37,9 @@ def test_given_texts_are_missing_wherever_text_can_be():
     with pytest.raises(ValueError, match="missing_markers must be a list"):
         AmbientImputer(missing_markers="?").fit(FRAME)
     with pytest.raises(ValueError, match="both name column 'n'"):
-        AmbientImputer(categorical_features=["n"], numeric_features=[4]).fit(FRAME)
+        AmbientImputer(
+            categorical_features=["n"], numeric_features=[4], missing_markers=[]
+        ).fit(FRAME)
     with pytest.raises(ValueError, match="column 'word', which holds no numbers"):
         AmbientImputer(numeric_features=["word"], missing_markers=[]).fit(FRAME)
 

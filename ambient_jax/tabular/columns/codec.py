@@ -131,7 +131,9 @@ class TableCodec:
         columns = list(self.columns)
         for i, column in enumerate(columns):
             coder = column.coder
-            if column.kind != "number" or column.position in numeric:
+            if not isinstance(coder, NumberColumn) or column.kind != "number":
+                continue
+            if column.position in numeric:
                 continue
             others = [f for j, f in enumerate(features) if j != i]
             none = np.zeros((len(rows), 0))

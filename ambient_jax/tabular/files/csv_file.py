@@ -89,7 +89,11 @@ class CsvFile:
             sep=self.layout.separator, lineterminator=self.layout.line_end,
         )  # fmt: skip
         encoded = (self.layout.preamble + cells).encode(self.layout.encoding)
-        write_atomically(path, lambda at: Path(at).write_bytes(encoded))
+
+        def write_bytes(at: Path) -> None:
+            at.write_bytes(encoded)
+
+        write_atomically(path, write_bytes)
 
     def _writer(self, i: int) -> Any:
         """The function that writes imputed values of a column.

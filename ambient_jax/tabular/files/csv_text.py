@@ -6,7 +6,7 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ambient_jax.errors import ArgumentError, UserError
@@ -110,7 +110,7 @@ def read_csv_text(path: Path, options: CsvOptions) -> CsvText:
     )  # fmt: skip
     first = _check_lengths(path, out, options)
     names = tuple(first) if options.header else None
-    return CsvText(**vars(out) | {"names": names})
+    return replace(out, names=names)
 
 
 def _decode(path: Path, encoding: str) -> tuple[str, str]:

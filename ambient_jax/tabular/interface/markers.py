@@ -55,7 +55,8 @@ def mark_missing(
     }  # fmt: skip
     if not changed:
         return frame
-    out = pd.concat([changed.get(i, frame.iloc[:, i])
-                     for i in range(frame.shape[1])], axis=1)  # fmt: skip
+    series = [changed[i] if i in changed else frame.iloc[:, i]
+              for i in range(frame.shape[1])]  # fmt: skip
+    out = pd.concat(series, axis=1)
     out.columns = frame.columns
     return out

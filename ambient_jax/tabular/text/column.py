@@ -1,14 +1,15 @@
 """Reads a column of text: its missing cells, and what its values are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.text.dates import DATE_PATTERN, DateFormat, find_date_formats
 from ambient_jax.tabular.text.markers import (
+    MAX_UNKNOWN_WORDS,
     is_unmistakable,
     is_usual,
     markers_beside_values,
@@ -28,6 +29,9 @@ TRUTH_VALUES = {"True": True, "TRUE": True, "true": True,
 NOTED_SHARE = 0.5
 """Where at least this share of the cells of a column of text are numbers or dates, the
 texts that prevent it from being one of numbers or dates are told."""
+
+FIRST_WORDS = 100
+"""Number of texts that are looked at before all are."""
 
 SHOWN = 3
 """Number of texts that a note shows."""
@@ -66,6 +70,7 @@ class ColumnText:
         self._text = cells.astype("string").str.strip()
         self._markers = markers
         counts = self._text.value_counts()
+        counts.index = counts.index.astype(object)  # many times faster to iterate over
         missing = [self._means_missing(word) for word in counts.index]
         self._missing = {w: int(n) for w, n in counts[missing].items() if w}
         self._counts = counts[np.logical_not(missing)].astype(int)
@@ -76,28 +81,38 @@ class ColumnText:
         return not word or word in self._markers
 
     @cached_property
+    def _words(self) -> pd.Index:
+        return self._counts.index
+
+    @cached_property
     def _dates(self) -> tuple[str, ...] | None:
         """The markers beside dates; None if the other texts are not all dates."""
-        return self._words_beside(look_like_dates(self._words))
+        return self._markers_beside(look_like_dates)
 
     @cached_property
     def _numbers(self) -> dict[str, tuple[str, ...]]:
         """By the decimal signs with which the column is one of numbers, the markers."""
         found = {}
         for decimal in DECIMAL_SIGNS:
-            is_number = are_numbers(self._words, decimal)
-            words = self._words_beside(is_number)
+            words = self._markers_beside(partial(are_numbers, decimal=decimal))
             if words is not None and find_number_format(
-                self._words[is_number], decimal
+                self._counts.index.drop(list(words)), decimal
             ):
                 found[decimal] = words
         return found
 
-    @property
-    def _words(self) -> pd.Index:
-        return self._counts.index.astype(str)
+    def _markers_beside(
+        self, are_values: Callable[[pd.Index], np.ndarray]
+    ) -> tuple[str, ...] | None:
+        """Returns the markers beside values; None if other texts are beside them.
 
-    def _words_beside(self, is_value: np.ndarray) -> tuple[str, ...] | None:
+        The first words tell of most columns of other values that they are no such ones.
+        """
+        first = self._words[:FIRST_WORDS]
+        unknown = [word for word in first[~are_values(first)] if not is_usual(word)]
+        if len(unknown) > MAX_UNKNOWN_WORDS:
+            return None
+        is_value = are_values(self._words)
         others = self._counts[~is_value]
         if len(others) and self._markers is not None:
             return None

@@ -1,6 +1,7 @@
 """Detects how the numbers of a column are written, and reads and writes them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -152,20 +153,20 @@ def find_number_format(texts: Iterable[str], decimal: str) -> NumberFormat | Non
       decimal: the decimal sign.
     """
     found = [_PATTERNS[decimal].fullmatch(text) for text in texts]
-    parts = pd.DataFrame(
-        [m.groupdict("") for m in found if m],
-        columns=pd.Index(_PATTERNS[decimal].groupindex),
-    )
-    if parts.empty:
+    layouts = Counter(
+        (*m.group("prefix", "inner_minus", "group", "suffix"), len(m["fraction"]))
+        for m in found if m
+    )  # fmt: skip
+    if not layouts:  # infinities
         return NumberFormat(decimal=decimal)
-    groups = [group for group in parts["group"].unique() if group]
-    signs = [parts[side].str.strip().nunique() for side in ("prefix", "suffix")]
-    if len(groups) > 1 or max(signs) > 1:
+    prefixes, minuses, groups, suffixes, lengths = zip(*layouts, strict=True)
+    groups = {group for group in groups if group}
+    signs = [{text.strip() for text in texts} for texts in (prefixes, suffixes)]
+    if len(groups) > 1 or max(map(len, signs)) > 1:
         return None
-    lengths = (parts["fraction"].str.len() - 1).unique()
-    prefix, suffix = (parts[side].mode()[0] for side in ("prefix", "suffix"))
+    prefix, _, _, suffix, _ = layouts.most_common(1)[0][0]
     return NumberFormat(
-        decimal=decimal, thousands=groups[0] if groups else "", prefix=prefix,
-        suffix=suffix, sign_first=not parts["inner_minus"].any(),
-        decimals=max(0, int(lengths[0])) if len(lengths) == 1 else 0,
+        decimal=decimal, thousands="".join(groups), prefix=prefix, suffix=suffix,
+        sign_first=not any(minuses),
+        decimals=max(0, lengths[0] - 1) if len(set(lengths)) == 1 else 0,
     )  # fmt: skip

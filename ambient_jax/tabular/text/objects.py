@@ -1,6 +1,7 @@
 """Texts among numbers and dates in a column of Python objects."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection
 from numbers import Number
 from typing import Any
@@ -22,18 +23,18 @@ def find_markers(cells: pd.Series) -> dict[str, int]:
     Args:
       cells: `[n]` of any dtype.
     """
-    observed = cells.dropna()
-    is_text = np.array([isinstance(cell, str) for cell in observed], bool)
-    counts = observed[is_text].astype("string").str.strip().value_counts()
-    words = counts.index.astype(str)
+    observed = cells.dropna().tolist()
+    counts = Counter(cell.strip() for cell in observed if isinstance(cell, str))
+    values = sum(_is_value(cell) for cell in observed)
+    if values + counts.total() < len(observed):
+        return {}
+    words = pd.Index(list(counts), dtype="str")
     is_value = np.logical_or.reduce(
         [look_like_dates(words), *(are_numbers(words, sign) for sign in DECIMAL_SIGNS)]
     )
-    others = {str(word): int(n) for word, n in counts[~is_value].items()}
-    values = sum(_is_value(cell) for cell in observed[~is_text])
-    if values < (~is_text).sum():
-        return {}
-    found = markers_beside_values(others, values + int(counts[is_value].sum()))
+    others = {word: counts[word] for word in words[~is_value]}
+    values += counts.total() - sum(others.values())
+    found = markers_beside_values(others, values)
     return {word: others[word] for word in found or ()}
 
 
