@@ -57,7 +57,7 @@ def test_messages_name_the_field(source, fields, message):
 def test_notes_name_the_field(source):
     made = config(source).table
     (note,) = table_fields.with_field_names(table_fields.read(made).notes, made)
-    assert note.endswith("name it in config.table.numeric if they are not")
+    assert note.endswith("if these are numbers, name it in config.table.numeric")
 
 
 def test_missing_markers_of_the_field_are_all_there_are(tmp_path):

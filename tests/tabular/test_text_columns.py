@@ -121,7 +121,7 @@ def test_digits_with_leading_zeros_are_codes():
     found = read(["01067", "80331", "?", "01067"])
     assert values(["01067", "80331", "?"]) == ["01067", "80331", None]
     assert (
-        "'c' is read as text: 2 cells with leading zeros, such as '01067'"
+        "'c' is read as text, as codes: 2 cells with leading zeros, such as '01"
         in (found.notes[0])
     )
     assert values(["01067", "80331"], numeric=True) == [1067, 80331]

@@ -174,8 +174,9 @@ class ColumnText:
         if padded.any() and not numeric and values.dtype == "Int64":
             cells = _cells(int(counts[padded].sum()))
             return self._as_text(
-                f": {cells} with leading zeros, such as {counts.index[padded][0]!r}, "
-                "are taken for codes; name it in `numeric` if they are not", markers,
+                f", as codes: {cells} with leading zeros, such as "
+                f"{counts.index[padded][0]!r}; if these are numbers, name it in "
+                "`numeric`", markers,
             )  # fmt: skip
         points = written.decimal == "." or not counts.index.str.contains(",").any()
         note = () if written.plain or (points and not written.signs) else (
