@@ -118,6 +118,8 @@ def test_blanks_around_names_cells_and_before_quotes_do_not_matter(tmp_path):
     assert out == 'n, age ,"c, d"\n ann,4 , 1\nann ,7,2\n  , 5,3\n'
     file = read(tmp_path, 'n, t\n1, "x, y"\n2, "z, ?"\n')
     assert file.frame["t"].tolist() == ["x, y", "z, ?"]
+    content = 'n,t\n 1,"x, ""y"""\n 2,z\n'
+    assert written(read(tmp_path, content), tmp_path).decode() == content
 
 
 def test_names_that_differ_by_blanks_only_stay_different(tmp_path):

@@ -103,10 +103,12 @@ def read_csv_text(path: Path, options: CsvOptions) -> CsvText:
     if not table:
         raise UserError(f"{path} is empty")
     found: str = options.separator or stated or _find_separator(table)
-    quoted = re.search(rf'(^|{re.escape(found)}) +"', table, re.MULTILINE) is not None
+    mark = re.escape(found)
+    # Two quotes inside a quoted cell are one, as in "a, ""b""", and begin none.
+    quoted = re.search(rf'(?:^|{mark}) +"(?!"[^{mark}\r\n])', table, re.MULTILINE)
     out = CsvText(
         encoding=encoding, preamble=preamble, table=table, separator=found,
-        blanks_before_quotes=quoted, names=None,
+        blanks_before_quotes=quoted is not None, names=None,
     )  # fmt: skip
     first = _check_lengths(path, out, options)
     names = tuple(first) if options.header else None
