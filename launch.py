@@ -19,7 +19,7 @@ config_flags.DEFINE_config_file(
     None,
     "Config file, and after a colon the data: configs/NAME.py[:digits|mnist|"
     "mnist14|binarized_mnist|PATH.npz], or configs/table.py:PATH.csv|.parquet. "
-    "--config.field=value changes one field.",
+    "--config.field=value changes one field; the config file says what each means.",
     lock_config=True,
 )
 flags.DEFINE_enum(

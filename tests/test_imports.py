@@ -30,6 +30,7 @@ ROOMS = (
     ("evaluation",),
     ("model",),
     ("tabular.frames",),
+    ("tabular.text",),
     ("tabular.columns",),
     ("tabular.linear",),
     ("tabular.fitting",),

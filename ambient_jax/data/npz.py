@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ambient_jax.errors import UserError
+from ambient_jax.errors import UserError, nearest
 
 MAX_VALUES = 4096
 """Largest V: networks and completions hold an array of V numbers for every token."""
 
 MAX_CLASSES = 1000
 """Largest number of classes; more are mostly row numbers or times given as labels."""
+
+NAMES = ("x", "observed", "x_test", "observed_test", "y", "y_test", "num_values")
+"""Names of all arrays that a file may hold."""
 
 INTEGER_LIMIT = 2**62
 """Integers from here on are refused before they could overflow int64."""
@@ -45,7 +48,7 @@ def read_npz(path: str | Path) -> Rows:
     The file holds an array `x`, `[N, H, W]` or `[N, L]`, of integers 0..V-1. Missing
     cells are -1 in it, or False in a boolean array `observed` of the same shape.
     Optional are `x_test` (with `observed_test`), labels `y` and `y_test`, and a scalar
-    `num_values`.
+    `num_values`. Other arrays are refused, since what they mean would be lost.
 
     Args:
       path: of the `.npz` file; `~` stands for the home folder.
@@ -72,6 +75,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
         raise UserError(
             f"{path} has no array `x` (it holds {names}); save rows as x=..."
         )
+    _check_names(path, arrays)
     x = _tokens(path, "x", arrays["x"], arrays.get("observed"))
     x_test = None
     if "x_test" in arrays:
@@ -86,6 +90,19 @@ def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
     )
     values = _num_values(path, arrays, x, x_test)
     return Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=values)
+
+
+def _check_names(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuses arrays that would be ignored: unknown ones, or of absent test rows."""
+    for name in sorted(arrays):
+        if name not in NAMES:
+            advice = nearest(name, NAMES)
+            if "mask" in name.lower():
+                advice = ("; save a boolean `observed`, False where a cell is missing. "
+                          f"One of: {', '.join(NAMES)}")  # fmt: skip
+            raise UserError(f"{path} holds an unknown array `{name}`{advice}")
+        if name.endswith("_test") and "x_test" not in arrays:
+            raise UserError(f"{path} holds `{name}` but no test rows `x_test`")
 
 
 def whole_numbers(where: str, x: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ambient_jax.errors import UserError
+from ambient_jax.experiment import table_fields
 from ambient_jax.experiment.config import Config
 from ambient_jax.report.table_page import TableReport, write_table_report
 from ambient_jax.tabular.columns.codec import TableCodec
@@ -22,6 +23,15 @@ UNFINISHED = "unfinished"
 """Folder with the checkpoints of a fit, deleted when all files are written. While it
 exists, the files beside it are incomplete, and the same command continues the run."""
 
+REASONS = {
+    "mode": "taken for codes (if not, name them in config.table.numeric), so that the "
+            "most probable value is imputed",
+    "median": "half or more of the cells have one value, so that the median is imputed",
+    "nearest": "few values (if they are codes, name them in config.table.categorical), "
+               "so that the value nearest to the mean is imputed",
+}  # fmt: skip
+"""Why the columns of numbers with each point estimate have it, for the user."""
+
 
 def run(config: Config, workdir: Path, overwrite: bool) -> None:
     """Fits, completes, draws, saves and reports.
@@ -29,29 +39,29 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     Raises:
       UserError: the file, a field or the folder cannot be used; nothing was changed.
     """
-    from ambient_jax.tabular.files.table_file import read_table
-
     c = config.table
     if not c.source:
         raise UserError("no file; give it after the colon: configs/table.py:data.csv")
-    file = read_table(Path(c.source).expanduser())
-    copied = _columns("identifiers", c.identifiers, file.frame)
+    file = table_fields.read(c)
+    copied = table_fields.columns("identifiers", c.identifiers, file.frame)
     learned = file.frame.drop(columns=copied)
     if learned.shape[1] == 0:
         raise UserError("config.table.identifiers leaves no column to learn from")
-    imputer = _imputer(config, learned, workdir / UNFINISHED)
+    imputer = table_fields.imputer(config, learned, workdir / UNFINISHED)
     made = _claim(workdir, overwrite)
     holes = int(file.frame.isna().to_numpy().sum())
     print(f"{file.path}: {file.frame.shape[0]} rows, {file.frame.shape[1]} columns, "
           f"{holes} missing cells")  # fmt: skip
-    _warn(file.notes)
+    told = table_fields.with_field_names(file.notes, c)
+    _warn(told)
     if not holes:
         print("no cell is missing; the file is copied")
         file.write(workdir / f"completed{file.suffix}", file.frame)
         return
     try:
         with warnings.catch_warnings(record=True, action="always") as caught:
-            _check_saved(learned)
+            codec = _checked_codec(imputer, learned)
+            told += tuple(_print_estimates(codec, c.statistic))
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
         draws = imputer.sample_imputations(learned, c.num_draws) if c.num_draws else []
@@ -63,7 +73,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     notes = [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     _warn(notes)
     draws = [_joined(file.frame, draw) for draw in draws]
-    _write(workdir, file, imputer, full, draws, (*file.notes, *notes))
+    _write(workdir, file, imputer, full, draws, (*told, *notes))
     shutil.rmtree(workdir / UNFINISHED, ignore_errors=True)
 
 
@@ -72,12 +82,27 @@ def _warn(notes: Iterable[str]) -> None:
         print(f"warning: {note}", file=sys.stderr)
 
 
-def _check_saved(frame: pd.DataFrame) -> None:
+def _checked_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
     """Refuses, before hours of a fit, what could not be saved after it."""
+    from ambient_jax.tabular.interface.parameters import fit_codec
+
     with warnings.catch_warnings(action="ignore"):
-        TableCodec.fit(frame).to_json()
+        codec = fit_codec(imputer, frame)
+        codec.to_json()
     for field in schema_of(frame):
         field.to_json()
+    return codec
+
+
+def _print_estimates(codec: TableCodec, statistic: str) -> Iterable[str]:
+    """Prints, and yields, which columns of numbers are not imputed by their mean."""
+    for estimate, reason in REASONS.items():
+        names = [repr(column.name) for column in codec.columns
+                 if column.numeric and column.estimate == estimate]  # fmt: skip
+        if names and statistic == "auto":
+            line = f"{reason}: {', '.join(names)}"
+            print(line)
+            yield line
 
 
 def _write(
@@ -99,53 +124,6 @@ def _write(
         levels=imputer.calibration_.pooled, seconds=imputer.seconds_, notes=notes,
     ))  # fmt: skip
     print(f"completed: {completed}\nreport: {workdir / 'report.html'}")
-
-
-def _imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
-    from ambient_jax.tabular.imputer import AmbientImputer
-    from ambient_jax.tabular.interface.parameters import check_parameters
-
-    c = config.table
-    imputer = AmbientImputer(
-        statistic=c.statistic, delta=_shifts(c.delta, frame),
-        categorical_features=_columns("categorical", c.categorical, frame),
-        max_epochs=c.max_epochs, max_time=c.max_time, random_state=config.seed,
-        checkpoint_dir=keep_in, verbose=1,
-    )  # fmt: skip
-    try:
-        check_parameters(imputer)
-    except ValueError as error:
-        raise UserError(f"config.table: {error}") from error
-    if c.num_draws < 0:
-        raise UserError(f"config.table.num_draws must be at least 0, got {c.num_draws}")
-    return imputer
-
-
-def _columns(field: str, names: str, frame: pd.DataFrame) -> list[str]:
-    """Names of a comma-separated field, all of which the table has."""
-    found = [name.strip() for name in names.split(",") if name.strip()]
-    for name in found:
-        if name not in frame.columns:
-            raise UserError(
-                f"config.table.{field} names column {name!r}, which the table does not "
-                f"have (it has {', '.join(map(str, frame.columns))})"
-            )
-    return found
-
-
-def _shifts(text: str, frame: pd.DataFrame) -> dict[str, float]:
-    """`"a=1,b=-2"` as a dictionary."""
-    shifts = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, _, value = part.partition("=")
-        _columns("delta", name, frame)
-        try:
-            shifts[name.strip()] = float(value)
-        except ValueError as error:
-            raise UserError(f"config.table.delta: {part!r} is not name=number") from (
-                error
-            )
-    return shifts
 
 
 def _claim(workdir: Path, overwrite: bool) -> list[Path]:

@@ -20,13 +20,10 @@ from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
 from ambient_jax.tabular.interface import outputs
-from ambient_jax.tabular.interface.inputs import (
-    as_frame,
-    position_of,
-    warn_about_empty_columns,
-)
+from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
     check_parameters,
+    fit_codec,
     shifts_by_position,
 )
 from ambient_jax.tabular.model import TableModel
@@ -43,12 +40,15 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     with the same columns, order, index and dtypes, arrays as arrays.
 
     Parameters:
-      statistic: what `transform` fills in: `auto` (the mean of a number, rounded to
-        the decimals of its column; the most probable category), `mean` (not rounded
-        where the dtype allows), `median`, `mode`, or `joint` (of 20 joint draws of a
-        row the most central one, whose cells fit together).
-      categorical_features: names or positions of columns whose numbers or dates are
-        codes.
+      statistic: what `transform` fills in: `auto` (the most probable category; the mean
+        of a number, rounded to its decimals, or a value that occurs where numbers are
+        codes, few, or mostly one, see `choose_estimate`), `mean` (not rounded where the
+        dtype allows), `median`, `mode`, or `joint` (of 20 joint draws of a row the most
+        central one, whose cells fit together).
+      categorical_features, numeric_features: names or positions of columns whose
+        numbers or dates are codes, and of those whose numbers only look like codes.
+      missing_markers: texts that mean missing. None: those among numbers or dates in
+        columns of text or objects, such as `?`, with a warning.
       delta: `{column: shift}` added to the imputed numbers of a column, to see what a
         missingness that is not at random would change.
       add_indicator: append `missingindicator_*` columns for those with holes in fit.
@@ -68,6 +68,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     Attributes:
       codec_, model_, calibration_: what was learned.
       history_, seconds_: nats per held-out cell, one per evaluation; of `fit`.
+      missing_markers_: texts that mean missing, by the column's position.
       n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
@@ -79,6 +80,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         *,
         statistic: Any = "auto",
         categorical_features: Any = (),
+        numeric_features: Any = (),
+        missing_markers: Any = None,
         delta: Any = None,
         add_indicator: bool = False,
         keep_empty_features: bool = True,
@@ -94,6 +97,8 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
     ):
         self.statistic = statistic
         self.categorical_features = categorical_features
+        self.numeric_features = numeric_features
+        self.missing_markers = missing_markers
         self.delta = delta
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
@@ -115,11 +120,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """
         check_parameters(self)
         frame, _ = as_frame(self, X, reset=True)
-        codes = self.categorical_features
-        codec = TableCodec.fit(
-            frame, max_bins=self.max_bins, max_categories=self.max_categories,
-            categorical=[position_of(c, frame, "categorical_features") for c in codes],
-        )  # fmt: skip
+        codec = fit_codec(self, frame)
         warn_about_empty_columns(frame, codec, self.keep_empty_features)
         shifts_by_position(self.delta, frame, codec)  # refused before training
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))

@@ -38,19 +38,21 @@ def point_estimates(
 
     Args:
       p: `[n, K]` token probabilities.
-      statistic: `auto` is the mean of a number, rounded to the column's decimals, and
-        the mode of a category.
+      statistic: `auto` is the estimate that suits the column, see `choose_estimate`.
       shift: is added to numbers (to dates in the column's unit).
       rounded: whether `mean` is rounded to the column's decimals too.
     """
     coder = column.coder
     if not isinstance(coder, NumberColumn):
         return coder.decode(p.argmax(axis=1))
-    if statistic in ("auto", "mean"):
+    chosen = column.estimate if statistic == "auto" else statistic
+    if chosen == "nearest":
+        values = coder.low[coder.encode(coder.expectation(p))]
+    elif chosen == "mean":
         values = coder.expectation(p)
         if statistic == "auto" or rounded:
             values = coder.round(values)
-    elif statistic == "median":
+    elif chosen == "median":
         values = coder.round(coder.quantile(p, np.full(len(p), 0.5)))
     else:
         return central_values(column, p.argmax(axis=1), shift)

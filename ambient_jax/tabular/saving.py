@@ -36,8 +36,12 @@ VERSION = 7
 - in 4 and 5, arrays named `reach/...` may hold a tail extrapolation, which this version
   does not have; they are ignored, with a warning;
 - up to 5, the arrays of `factors` have other names;
-- up to 6, the number of values is that of the largest vocabulary.
+- up to 6, the number of values is that of the largest vocabulary, the point estimate of
+  all numbers is the mean, and no text means missing.
 """
+
+FEATURES = ("categorical_features", "numeric_features")
+"""Parameters of the imputer that name columns."""
 
 EXTRAPOLATION_PREFIX = "reach/"
 """Prefix of the arrays of a tail extrapolation, see `VERSION`."""
@@ -57,9 +61,10 @@ def save(imputer: Any, folder: Path) -> None:
     params = imputer.get_params(deep=False)
     params["recipe"] = params["recipe"] and dataclasses.asdict(params["recipe"])
     params["random_state"] = params["checkpoint_dir"] = None
-    params["categorical_features"] = [
-        json_cells.to_json(name) for name in params["categorical_features"]
-    ]
+    for features in FEATURES:
+        params[features] = [json_cells.to_json(name) for name in params[features]]
+    markers = params["missing_markers"]
+    params["missing_markers"] = None if markers is None else list(markers)
     params["delta"] = params["delta"] and [
         [json_cells.to_json(name), shift] for name, shift in params["delta"].items()
     ]
@@ -74,6 +79,7 @@ def save(imputer: Any, folder: Path) -> None:
         "history": imputer.history_, "seconds": imputer.seconds_,
         "seed": imputer.seed_, "holes_in_fit": imputer.holes_in_fit_.tolist(),
         "n_features_in": imputer.n_features_in_,
+        "missing_markers": list(imputer.missing_markers_.items()),
         "feature_names_in": None if names is None else list(names),
     }  # fmt: skip
     arrays = {"calibration/pooled": calibration.pooled}
@@ -135,9 +141,9 @@ def load(cls: type, folder: Path) -> Any:
 def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -> Any:
     params = fields["params"]
     params["recipe"] = params["recipe"] and Recipe(**params["recipe"])
-    params["categorical_features"] = [
-        json_cells.from_json(name) for name in params["categorical_features"]
-    ]
+    for features in FEATURES:
+        names = params.get(features, ())  # up to version 6 there is one of them
+        params[features] = [json_cells.from_json(name) for name in names]
     params["delta"] = params["delta"] and {
         json_cells.from_json(name): shift for name, shift in params["delta"]
     }
@@ -151,6 +157,9 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
     imputer.seed_ = fields["seed"]
     imputer.holes_in_fit_ = np.asarray(fields["holes_in_fit"], int)
     imputer.n_features_in_ = fields["n_features_in"]
+    imputer.missing_markers_ = {
+        position: tuple(texts) for position, texts in fields.get("missing_markers", ())
+    }
     if fields["feature_names_in"] is not None:
         imputer.feature_names_in_ = np.asarray(fields["feature_names_in"], object)
     count = sum(name.startswith("calibration/") for name in arrays) - 1

@@ -82,6 +82,14 @@ def broken_files(folder):
         folder / "text.npz": "cannot be read",
         folder / "plain.npz": "cannot be read|not an .npz",
         save(folder / "no_x.npz", y=X): "no array `x` .it holds y",
+        save(folder / "mask.npz", x=X, mask=X > 1): (
+            "unknown array `mask`; save a boolean `observed`, False where"
+        ),
+        save(folder / "name.npz", x=X, observd=X > 1): (
+            "unknown array `observd`; did you mean 'observed'. One of: num_values, obs"
+        ),
+        save(folder / "lone.npz", x=X, observed_test=X > 1): "no test rows `x_test`",
+        save(folder / "lone_y.npz", x=X, y_test=X[:, 0]): "`y_test` but no test rows",
         save(folder / "float.npz", x=X + 0.5): "whole numbers",
         save(folder / "nan.npz", x=np.where(X > 1, np.nan, X)): "NaN",
         save(folder / "low.npz", x=X - 5): "holds -5",

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import pandas as pd
 from ambient_jax.data.dataset import token_dtype
 from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular.columns.column import Column
+from ambient_jax.tabular.columns.estimates import choose_estimate, features_of
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames.kinds import holds_text, kind_of
 from ambient_jax.tabular.frames.number_text import is_number_text
@@ -23,6 +24,9 @@ all be different by chance."""
 CERTAIN_IDENTIFIERS = 100
 """A column with this many texts, all different, is an identifier even if its cells are
 missing in most rows."""
+
+ESTIMATE_ROWS = 5_000
+"""Number of rows, evenly spaced, by which the point estimates are chosen."""
 
 
 def padded_size(size: int) -> int:
@@ -82,6 +86,7 @@ class TableCodec:
         max_bins: int = 64,
         max_categories: int = 256,
         categorical: Sequence[int] = (),
+        numeric: Sequence[int] = (),
     ) -> "TableCodec":
         """Fits the vocabularies.
 
@@ -91,6 +96,8 @@ class TableCodec:
             `Column.fit`.
           max_categories: maximum number of tokens of a categorical column.
           categorical: positions of columns whose numbers or dates are categories.
+          numeric: positions of columns whose numbers are no codes; their point estimate
+            is the mean.
 
         Raises:
           ValueError, TypeError: a cell cannot be read; the message names the column.
@@ -120,10 +127,38 @@ class TableCodec:
             columns.append(column)
             for note in _notes(column, observed):
                 warnings.warn(note, UserWarning, stacklevel=3)
-        return cls(
+        codec = cls(
             columns=tuple(columns), num_values=padded_size(_largest(columns)),
             empty=tuple(empty), identifiers=tuple(identifiers),
         )  # fmt: skip
+        return codec._with_estimates(frame, numeric)
+
+    def _with_estimates(
+        self, frame: pd.DataFrame, numeric: Sequence[int]
+    ) -> "TableCodec":
+        """Chooses the point estimates of columns of numbers, except of `numeric`."""
+        rows = np.unique(np.linspace(0, len(frame) - 1, ESTIMATE_ROWS).astype(int))
+        encoded = self.encode(frame.iloc[rows])
+        context = encoded.context.reshape(len(rows), self.length, CONTEXT_PER_COLUMN)
+        scores = np.where(context[..., 2] > 0, context[..., 0], np.nan)
+        features = features_of(encoded.tokens, scores, [
+            None if isinstance(c.coder, NumberColumn) else c.coder.share
+            for c in self.columns
+        ])  # fmt: skip
+        columns = list(self.columns)
+        for i, column in enumerate(columns):
+            coder = column.coder
+            if not isinstance(coder, NumberColumn) or column.kind != "number":
+                continue
+            if column.position in numeric:
+                continue
+            others = [f for j, f in enumerate(features) if j != i]
+            none = np.zeros((len(rows), 0))
+            estimate = choose_estimate(
+                coder, encoded.tokens[:, i], np.concatenate([none, *others], axis=1)
+            )
+            columns[i] = replace(column, estimate=estimate)
+        return replace(self, columns=tuple(columns))
 
     @property
     def length(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.columns.category import CategoryColumn
+from ambient_jax.tabular.columns.estimates import Estimate
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames import json_cells
 from ambient_jax.tabular.frames.filling import fill_cells
@@ -42,6 +43,7 @@ class Column:
       coder: its vocabulary.
       objects: what the numbers or dates of an object column are, see `object_type_of`.
       zone: time zone by whose clock its dates are counted; None if they have none.
+      estimate: the point estimate that suits its numbers, see `choose_estimate`.
     """
 
     name: Any
@@ -51,6 +53,7 @@ class Column:
     coder: NumberColumn | CategoryColumn
     objects: str = ""
     zone: Any = None
+    estimate: Estimate = "mean"
 
     @classmethod
     def fit(
@@ -121,7 +124,7 @@ class Column:
         Raises:
           TypeError: a category cannot be written; names the column.
         """
-        plain = ("position", "kind", "unit", "objects")
+        plain = ("position", "kind", "unit", "objects", "estimate")
         fields = {name: getattr(self, name) for name in plain}
         fields["zone"] = None if self.zone is None else str(self.zone)
         try:

@@ -18,17 +18,21 @@ from ambient_jax.tabular.interface.arrays import (
     frame_of_structured,
     is_structured,
 )
+from ambient_jax.tabular.interface.markers import mark_missing, markers_by_position
 
 
 def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]:
     """Converts the input of the estimator into a pandas DataFrame.
 
+    Texts that mean missing become missing cells.
+
     Args:
       estimator: the estimator that received the input.
       X: `[N, columns]`; a frame of pandas or another library, or an array. Masked cells
         of a masked array are missing; the fields of a structured array are columns.
-      reset: whether to set `n_features_in_` and `feature_names_in_` of the estimator,
-        as in `fit`, or to check that `X` agrees with them.
+      reset: whether to set `n_features_in_`, `feature_names_in_` and
+        `missing_markers_` of the estimator, as in `fit`, or to check that `X` agrees
+        with the first two.
 
     Returns:
       The frame, and the original input for `outputs.to_input_type`: None if `X` is a
@@ -39,6 +43,15 @@ def as_frame(estimator: Any, X: Any, *, reset: bool) -> tuple[pd.DataFrame, Any]
       ValueError: `X` has no rows or columns, is not two-dimensional, holds complex
         numbers, or its columns differ from those of fit; the message names them.
     """
+    frame, original = _converted(estimator, X, reset)
+    if reset:
+        estimator.missing_markers_ = markers_by_position(
+            frame, estimator.missing_markers
+        )
+    return mark_missing(frame, estimator.missing_markers_), original
+
+
+def _converted(estimator: Any, X: Any, reset: bool) -> tuple[pd.DataFrame, Any]:
     if sp.issparse(X):
         raise TypeError(
             "Sparse data was passed, but dense data is required. Use X.toarray(), if "

@@ -23,6 +23,11 @@ def check_parameters(imputer: Any) -> None:
             f"statistic must be one of {', '.join(STATISTICS)}; got "
             f"{imputer.statistic!r}"
         )
+    if isinstance(imputer.missing_markers, str):
+        raise ValueError(
+            f"missing_markers must be a list of texts or None, got the text "
+            f"{imputer.missing_markers!r}"
+        )
     for name, minimum in (("max_bins", 2), ("max_categories", 1)):
         value = getattr(imputer, name)
         if not isinstance(value, numbers.Integral) or value < minimum:
@@ -36,6 +41,37 @@ def check_parameters(imputer: Any) -> None:
             "validation_fraction must lie in [0, 1), got "
             f"{imputer.validation_fraction!r}"
         )
+
+
+def fit_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
+    """Fits the codec that the parameters of an `AmbientImputer` describe.
+
+    Raises:
+      ValueError, TypeError: a cell or a named column cannot be used; says which.
+    """
+    positions = {
+        name: [position_of(column, frame, name) for column in getattr(imputer, name)]
+        for name in ("categorical_features", "numeric_features")
+    }
+    both = set.intersection(*map(set, positions.values()))
+    if both:
+        raise ValueError(
+            "categorical_features and numeric_features both name column "
+            f"{frame.columns[min(both)]!r}"
+        )
+    codec = TableCodec.fit(
+        frame, max_bins=imputer.max_bins, max_categories=imputer.max_categories,
+        categorical=positions["categorical_features"],
+        numeric=positions["numeric_features"],
+    )  # fmt: skip
+    numbers = {column.position for column in codec.columns if column.numeric}
+    for position in positions["numeric_features"]:
+        if position not in numbers.union(codec.empty):
+            raise ValueError(
+                f"numeric_features names column {frame.columns[position]!r}, which "
+                "holds no numbers"
+            )
+    return codec
 
 
 def shifts_by_position(

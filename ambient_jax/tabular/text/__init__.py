@@ -1,0 +1,1 @@
+"""Cells that are text: what they mean as numbers, dates, codes, or missing cells."""
