@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -34,6 +35,24 @@ class TerminalBar:
 
     def close(self) -> None:
         self._bar.close()
+
+
+@dataclass(frozen=True)
+class PartOfBar:
+    """A phase that moves a bar over several phases (`hooks.Bar`).
+
+    Attributes:
+      whole: the bar.
+      before: where on the bar the phase begins.
+    """
+
+    whole: TerminalBar
+    before: int
+
+    def update(self, done: int, figures: Mapping[str, float] | None = None) -> None:
+        self.whole.update(self.before + done, figures)
+
+    def close(self) -> None: ...
 
 
 def watched(items: Sequence[T]) -> Iterable[T]:

@@ -365,4 +365,6 @@ def test_verbose_shows_a_bar_and_silence_is_the_default(capsys):
     quick().fit(x)
     assert capsys.readouterr().err == ""
     quick(verbose=1).fit(x)
-    assert "fit: round 1 of at most" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "fit (stops early" in shown
+    assert "4/4 [" in shown.replace(" ", "").replace("[", " [")  # two rounds, one bar

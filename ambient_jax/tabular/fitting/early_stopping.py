@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.training.bars import TerminalBar
+from ambient_jax.training.bars import PartOfBar, TerminalBar
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.trainer import Trainer
@@ -74,6 +74,7 @@ class EarlyStopping(Quiet):
     checkpoints: Any = None  # a `Checkpoints`; its module loads Orbax
     best: Params = None
     history: tuple[float, ...] = ()
+    _whole: TerminalBar | None = None
 
     def resume(self, start: Progress) -> Progress:
         """Returns the progress of the newest checkpoint; `start` if there is none."""
@@ -114,9 +115,23 @@ class EarlyStopping(Quiet):
         return stale >= self.patience or time.perf_counter() > self.deadline
 
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
-        """Returns a visible progress bar if `verbose`."""
-        if not self.verbose:
+        """Returns the part of one bar over all rounds, if `verbose`.
+
+        The bar tells the time left, of a fit that does not stop early. Only M-steps
+        move it, which take most of the time.
+        """
+        if not self.verbose or phase != "M-step":
             return super().bar(phase, round_, total, done)
-        rounds = self.trainer.plan.rounds
-        label = f"fit: round {round_ + 1} of at most {rounds}, {phase}"
-        return TerminalBar(label, total, done, always=True)
+        before = round_ * total
+        if self._whole is None:
+            steps = self.trainer.plan.rounds * total
+            self._whole = TerminalBar(
+                "fit (stops early where held-out cells say so)", steps, before + done,
+                always=True,
+            )  # fmt: skip
+        return PartOfBar(self._whole, before)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._whole is not None:
+            self._whole.close()

@@ -98,6 +98,7 @@ def fit_network(
         if hooks.best is None:
             raise
     finally:
+        hooks.close()
         if checkpoints is not None:
             checkpoints.close()
     params = hooks.best
