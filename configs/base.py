@@ -92,7 +92,7 @@ def _objective() -> ConfigDict:
 def _consistency() -> ConfigDict:
     c, form = ConfigDict(), MASKED.consistency
     c.weight = 0.0  # lambda; 0 omits the loss
-    c.form = form.form  # kl (one draw of the cleaner side), martingale (two draws)
+    c.form = form.form  # kl (one cleaner draw), martingale (two), swap (two orders)
     c.stop = form.stop  # side without gradient: cleaner (published), noisier, none
     c.target = form.target  # teacher of kl: soft, argmax (forcing pixels), sample
     c.teacher = form.teacher  # of the kl form: online (published), ema (averaged)

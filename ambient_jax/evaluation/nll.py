@@ -7,7 +7,12 @@ import numpy as np
 
 from ambient_jax.evaluation import estimate
 from ambient_jax.evaluation.estimate import Figures
-from ambient_jax.inference.row_functions import DEFECT_PASSES, LEVELS, RowFunctions
+from ambient_jax.inference.row_functions import (
+    DEFECT_PASSES,
+    LEVELS,
+    ORDER_GAP_PASSES,
+    RowFunctions,
+)
 from ambient_jax.types import Params, RootKey
 
 
@@ -84,7 +89,7 @@ class ExactNll:
 
 @dataclass(frozen=True, kw_only=True)
 class ConsistencyGap:
-    """`consistency_gap`, the mean of `RowFunctions.defect` over rows."""
+    """`consistency_gap` and `order_gap`, the means of these defects over rows."""
 
     functions: RowFunctions
     x: np.ndarray
@@ -92,9 +97,11 @@ class ConsistencyGap:
     @property
     def row_passes(self) -> int:
         """See `suite.Evaluator`."""
-        return len(self.x) * DEFECT_PASSES
+        return len(self.x) * (DEFECT_PASSES + ORDER_GAP_PASSES)
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
+        gap = self.functions.defect(params, key, self.x)
+        yield from estimate.mean("consistency_gap", gap)
         yield from estimate.mean(
-            "consistency_gap", self.functions.defect(params, key, self.x)
+            "order_gap", self.functions.order_gap(params, key, self.x)
         )

@@ -121,6 +121,6 @@ SHOWN = (
     "test_nll_nats", "test_nll_exact_nats", "test_imputation_nll_nats",
     "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
     "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",
-    "completion_nll_nats", "prior_test_nll_nats", "consistency_gap",
+    "completion_nll_nats", "prior_test_nll_nats", "consistency_gap", "order_gap",
     "train_items_per_s", "estep_items_per_s", "peak_memory_mib", "wall_s",
 )  # fmt: skip

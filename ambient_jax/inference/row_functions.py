@@ -8,9 +8,13 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from ambient_jax.diffusion.masked import likelihood, sampling
+from ambient_jax.diffusion.masked import (
+    likelihood,
+    martingale_defect,
+    order_gap,
+    sampling,
+)
 from ambient_jax.diffusion.masked.losses import cross_entropy
-from ambient_jax.diffusion.masked.martingale_defect import PASSES, martingale_defect
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, bind
@@ -18,8 +22,8 @@ from ambient_jax.types import Denoiser, bind
 LEVELS = 10
 """Strata of the masked share in one pass of `RowFunctions.elbo`."""
 
-DEFECT_PASSES = PASSES
-"""Forward passes of `RowFunctions.defect`."""
+DEFECT_PASSES, ORDER_GAP_PASSES = martingale_defect.PASSES, order_gap.PASSES
+"""Forward passes of `RowFunctions.defect` and `RowFunctions.order_gap`."""
 
 
 class RowFunctions:
@@ -97,6 +101,11 @@ class RowFunctions:
         """`(params, key, x) -> [N]`: see `martingale_defect`."""
         return self._map(_defect)
 
+    @cached_property
+    def order_gap(self) -> RowMap:
+        """`(params, key, x) -> [N]`: see `order_gap`."""
+        return self._map(_order_gap)
+
 
 def _denoised(function, static, denoiser, params, row_keys, *rows, context=None):
     denoise = bind(denoiser, params, context)
@@ -137,4 +146,8 @@ def _chain_rule(denoise, row_keys, x, scored):
 
 
 def _defect(denoise, row_keys, x):
-    return martingale_defect(denoise, x.astype(jnp.int32), row_keys)
+    return martingale_defect.martingale_defect(denoise, x.astype(jnp.int32), row_keys)
+
+
+def _order_gap(denoise, row_keys, x):
+    return order_gap.order_gap(denoise, x.astype(jnp.int32), row_keys)

@@ -34,6 +34,7 @@ FIGURES = {
     "completion_nll_nats": "the model's own NLL of its completed training rows; when "
     "it rises away from the test NLL, the EM is drifting",
     "consistency_gap": "squared defect of E p(.|z_s) = p(.|z_t); 0 for one joint",
+    "order_gap": "squared difference of a pair's log joint in its two orders",
     "observed_share": "of the training cells",
     "train_items_per_s": "rows through train steps",
     "estep_items_per_s": "rows through the E-step",

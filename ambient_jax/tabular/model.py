@@ -15,7 +15,7 @@ from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.types import Denoiser
+from ambient_jax.types import Denoiser, Params
 
 MAX_CHUNK_ROWS = 4096
 """Maximum number of rows whose probabilities are in memory at once."""
@@ -47,7 +47,7 @@ class TableModel:
 
     codec: TableCodec
     denoiser: Denoiser
-    params: np.ndarray
+    params: Params
     max_reveals: int = 64
     batch_size: int = 512
 

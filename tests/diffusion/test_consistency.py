@@ -16,6 +16,7 @@ from ambient_jax.diffusion.masked.consistency import (
     teacher_logp,
 )
 from ambient_jax.diffusion.masked.martingale_defect import martingale_defect
+from ambient_jax.diffusion.masked.order_gap import order_gap
 from ambient_jax.diffusion.masked.schedules import Linear
 from ambient_jax.keys import row_keys
 from ambient_jax.types import bind
@@ -86,6 +87,37 @@ def test_the_defect_is_zero_for_the_true_model_only(toy):
     # Tokens that are revealed at once are drawn as independent: not quite zero.
     assert abs(true.mean()) < max(5 * error, 0.05 * float(wrong.mean()))
     assert wrong.mean() > 5e-3
+
+
+def test_the_order_gap_is_zero_for_the_true_model_only(toy):
+    """Exactly: every pair of tokens has one joint, whichever is revealed first."""
+    network, params = toy
+    x = jnp.asarray(rows_of(joint(4), N, np.random.default_rng(0)), jnp.int32)
+    keys = row_keys(jax.random.key(0), jnp.arange(N))
+    true, wrong = (
+        order_gap(bind(network, p), x, keys) for p in (params, noisy(params))
+    )
+    np.testing.assert_allclose(true, 0.0, atol=1e-9)
+    assert wrong.mean() > 1e-2
+
+
+def test_only_rows_with_two_known_masked_tokens_have_a_swap_loss(toy):
+    network, params = toy
+    denoise = bind(network, noisy(params))
+    settings = Consistency(form="swap", stop="none")
+
+    def loss(x, z):
+        x, z = (jnp.asarray(value, jnp.int32) for value in (x, z))
+        t = jnp.full((len(z), 1), 0.5)
+        args = (z, denoise(z), x, t, Linear(), settings, jax.random.key(0))
+        return float(consistency_loss(denoise, denoise, *args))
+
+    pair = loss([[0, 1, 0, 1]], [[0, 1, 2, 2]])
+    assert pair > 0
+    assert loss([[0, 1, 2, 1]], [[0, 1, 2, 2]]) == 0  # one of them is not known
+    assert loss([[0, 1, 0, 1]], [[0, 1, 0, 2]]) == 0  # one of them is not masked
+    both = loss([[0, 1, 0, 1], [0, 1, 2, 1]], [[0, 1, 2, 2]] * 2)
+    assert both == pytest.approx(pair, rel=1e-5)
 
 
 def test_kl_is_zero_on_equal_and_positive_on_different_predictions():

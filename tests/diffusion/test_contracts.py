@@ -18,6 +18,7 @@ from ambient_jax.diffusion.masked import (
     likelihood,
     losses,
     martingale_defect,
+    order_gap,
     sampling,
     schedules,
 )
@@ -28,7 +29,8 @@ from tests.contracts import Contract, check
 from tests.diffusion import naive
 
 MODULES = (
-    absorbing, consistency, likelihood, losses, martingale_defect, sampling, schedules
+    absorbing, consistency, likelihood, losses, martingale_defect, order_gap, sampling,
+    schedules,
 )  # fmt: skip
 B, L, V = 5, 4, 3
 MASK = V
@@ -175,6 +177,35 @@ CONTRACTS = {
         lambda x, keys: martingale_defect.martingale_defect(constant, x, keys),
         lambda: (X, keys()),
         (B,), naive=lambda: np.zeros(B),
+    ),
+    "order_gap.order_gap": Contract(
+        lambda x, keys: order_gap.order_gap(constant, x, keys),
+        lambda: (X, keys()),
+        (B,), naive=lambda: np.zeros(B),
+    ),
+    "order_gap.choose_pair": Contract(
+        lambda u, allowed: jnp.concatenate(order_gap.choose_pair(u, allowed)[:2], 1),
+        lambda: (U, np.ones((B, L), bool)),
+        (B, 2), jnp.int32, naive=lambda: np.argsort(-U, axis=1)[:, :2],
+    ),
+    "order_gap.reveal": Contract(
+        order_gap.reveal,
+        lambda: (Z, X, np.full((B, 1), 2)),
+        (B, L), jnp.int32,
+        naive=lambda: np.where(np.arange(L) == 2, X, Z),
+    ),
+    "order_gap.swap_defect": Contract(
+        order_gap.swap_defect,
+        lambda: (LOGITS, LOGITS_1, LOGITS_2, X, np.zeros((B, 1), int),
+                 np.full((B, 1), 3)),
+        (B,),
+        naive=lambda: [
+            np.log(naive.softmax(LOGITS)[b, 0, X[b, 0]])
+            + np.log(naive.softmax(LOGITS_1)[b, 3, X[b, 3]])
+            - np.log(naive.softmax(LOGITS)[b, 3, X[b, 3]])
+            - np.log(naive.softmax(LOGITS_2)[b, 0, X[b, 0]])
+            for b in range(B)
+        ],
     ),
     "keys.row_keys": Contract(
         lambda key, ids: jax.random.key_data(random_keys.row_keys(key, ids)),

@@ -88,7 +88,7 @@ def test_figures_of_the_exact_model(tmp_path):
 
 WITH_ERROR = (
     "test_nll_nats", "test_nll_exact_nats", "test_imputation_accuracy", "sample_fid",
-    "test_imputation_rmse", "consistency_gap", "valid_nll_nats",
+    "test_imputation_rmse", "consistency_gap", "order_gap", "valid_nll_nats",
     "sample_class_entropy", "imputed_classifier_accuracy",
 )  # fmt: skip
 
@@ -101,7 +101,8 @@ def test_a_worse_model_has_worse_figures(tmp_path):
     full = data.held_out.test[:300]
     good, bad = (suite.full(p, full, jax.random.key(0)) for p in (params, wrong))
     for name in ("test_nll_nats", "test_imputation_nll_nats", "test_imputation_rmse",
-                 "consistency_gap", "valid_nll_nats", "completion_nll_nats",
+                 "consistency_gap", "order_gap", "valid_nll_nats",
+                 "completion_nll_nats",
                  "test_nll_exact_nats"):  # fmt: skip
         assert bad[name] > good[name] + 2 * good[f"{name}_se"], name
     assert bad["test_imputation_accuracy"] < good["test_imputation_accuracy"]

@@ -37,16 +37,19 @@ def test_shapes_and_dtypes_of_every_function(functions, x):
     call = {
         "draw": (z,), "marginals": (z,), "logits": (z,), "hidden_nats": (x, z),
         "elbo": (x, everything), "chain_rule": (x, everything), "defect": (x,),
+        "order_gap": (x,), "numbered_draw": (z, np.arange(len(z), dtype=np.uint32)),
     }  # fmt: skip
     found = {name: getattr(functions, name)(PARAMS, KEY, *rows)
              for name, rows in call.items()}  # fmt: skip
     mode, mean = found.pop("marginals")
     chex.assert_shape([found["draw"], mode, mean, found["hidden_nats"]], x.shape)
-    chex.assert_type([found["draw"], mode], jnp.int32)
+    chex.assert_type([found["draw"], found["numbered_draw"], mode], jnp.int32)
     chex.assert_shape(found["logits"], (ROWS, LENGTH, 2))
     chex.assert_shape(found["elbo"], (ROWS, LEVELS))
-    chex.assert_shape([found["chain_rule"], found["defect"]], (ROWS,))
-    floats = [mean, *(v for name, v in found.items() if name != "draw")]
+    chex.assert_shape(
+        [found["chain_rule"], found["defect"], found["order_gap"]], (ROWS,)
+    )
+    floats = [mean, *(v for name, v in found.items() if "draw" not in name)]
     chex.assert_type(floats, jnp.float32)
     chex.assert_tree_all_finite(floats)
     assert set(call) == {

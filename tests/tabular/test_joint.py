@@ -1,6 +1,6 @@
 """`statistic="joint"`: the cells of a row come from one draw, the most central one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ class ExactTable(Table):
 def model():
     rows = np.argwhere(SUM > 0.1).repeat(4, axis=0)
     codec = TableCodec.fit(pd.DataFrame(rows > 0, columns=list("abc")))
+    codec = replace(codec, num_values=2)  # that of the network
     return TableModel(codec=codec, denoiser=ExactTable(3), params=Table.exact(SUM)[1])
 
 

@@ -2,12 +2,14 @@
 
 The predictions of a true posterior are a martingale: `p(x_i | z_t)` is the mean of
 `p(x_i | z_s)` over the tokens revealed between `t` and a cleaner time `s < t`. The loss
-that asks this of a network has two forms:
+that asks this of a network has two forms, and a third asks for one joint directly:
 
 - `kl`: `KL(p(.|z_s) || p(.|z_t))` on the tokens that are still masked in `z_s`. It is
   the loss of Daras et al. 2023 (arXiv 2302.09057), carried over to tokens;
 - `martingale`: the squared norm of the defect of the mean, estimated without bias from
-  two independent draws of `z_s`.
+  two independent draws of `z_s`;
+- `swap`: the squared difference between the log joints of two tokens that are revealed
+  in either order, see `order_gap`.
 """
 
 from dataclasses import dataclass
@@ -18,10 +20,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from ambient_jax.diffusion.masked import absorbing
+from ambient_jax.diffusion.masked.order_gap import choose_pair, reveal, swap_defect
 from ambient_jax.diffusion.masked.schedules import Schedule
 from ambient_jax.types import Denoise, Logits, Positions, Tokens
 
-Form = Literal["kl", "martingale"]
+Form = Literal["kl", "martingale", "swap"]
 Side = Literal["cleaner", "noisier", "none"]
 Target = Literal["soft", "argmax", "sample"]
 Teacher = Literal["online", "ema"]
@@ -33,7 +36,8 @@ class Consistency:
     """Settings of the consistency loss. Each field is one ablation.
 
     Attributes:
-      form: `kl` (one draw of the cleaner state) or `martingale` (two draws).
+      form: `kl` (one draw of the cleaner state), `martingale` (two draws) or `swap` (a
+        pair of tokens in both orders).
       stop: the side that gets no gradient: `cleaner` (the published teacher),
         `noisier`, or `none` (both sides learn).
       target: distribution of the teacher in the `kl` form: `soft`, `argmax` (the
@@ -189,7 +193,8 @@ def consistency_loss(
     The `kl` form reveals tokens of `x` (observed or imputed) by the Bayes posterior
     `q(z_s | z_t, x)` and costs one more forward pass. The `martingale` form draws two
     cleaner states from the reverse step of the model, which reveal the same tokens with
-    independent values, and costs two more forward passes.
+    independent values, and costs two more forward passes. So does the `swap` form,
+    which reveals either token of a pair of `x`.
 
     Args:
       denoise: the network under the current parameters.
@@ -204,7 +209,8 @@ def consistency_loss(
       rows: the rows that count; None counts all of them.
 
     Returns:
-      A scalar: nats per token (`kl`) or squared probability per token (`martingale`).
+      A scalar: nats per token (`kl`), squared probability per token (`martingale`) or
+      nats² per row (`swap`).
 
     References:
       Daras et al. 2023 (arXiv 2302.09057).
@@ -215,6 +221,8 @@ def consistency_loss(
     chance = absorbing.reveal_probability(schedule.alpha(s), schedule.alpha(t))
     u = jax.random.uniform(k_where, z_t.shape)
     counted = jnp.ones_like(t, bool) if rows is None else rows
+    if settings.form == "swap":
+        return _swap_loss(denoise, z_t, logits_t, x, u, counted, settings.stop)
     if settings.form == "kl":
         z_s = absorbing.reverse_step(u, z_t, x, chance, mask)
         where = (z_s == mask) & counted
@@ -227,3 +235,16 @@ def consistency_loss(
     z_1, z_2 = cleaner(k_1), cleaner(k_2)
     products = martingale_products(denoise(z_1), denoise(z_2), logits_t, settings.stop)
     return _mean_over(products, (z_1 == mask) & counted)
+
+
+def _swap_loss(
+    denoise: Denoise, z: Tokens, logits: Logits, x: Tokens, u: Float[Array, "B L"],
+    rows: Bool[Array, "B 1"], stop: Side,
+) -> Float[Array, ""]:  # fmt: skip
+    """The mean squared defect of one pair of known, masked tokens of each row."""
+    mask = logits.shape[-1]
+    i, j, valid = choose_pair(u, (z == mask) & (x != mask) & rows)
+    x = jnp.minimum(x, mask - 1)  # rows without a pair do not count
+    cleaner = [_stop(denoise(reveal(z, x, at)), stop, "cleaner") for at in (i, j)]
+    defect = swap_defect(_stop(logits, stop, "noisier"), *cleaner, x, i, j)
+    return _mean_over(jnp.square(defect)[:, None], valid[:, None])
