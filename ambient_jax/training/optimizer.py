@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jax.typing import ArrayLike
+from jaxtyping import Array
 from optax.contrib import MuonDimensionNumbers, muon
 
 from ambient_jax.types import Params
@@ -104,8 +105,9 @@ class Optimizer:
         """Returns the updates of a step, from its gradient, and the new state."""
         return self._transformation.update(updates, state, params)
 
-    def rate(self, step: Int[Array, ""]) -> Float[Array, ""]:
+    def rate(self, step: ArrayLike) -> Array:
         """Returns the learning rate of a step."""
+        step = jnp.asarray(step, jnp.float32)
         warm = step / jnp.maximum(self.warmup_steps, 1)
         left = self.total_steps - self.warmup_steps
         done = jnp.clip((step - self.warmup_steps) / jnp.maximum(left, 1), 0.0, 1.0)

@@ -3,12 +3,18 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from optax.contrib import MuonDimensionNumbers
 
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
-from ambient_jax.training.optimizer import KINDS, make_optimizer, matrices
+from ambient_jax.training.optimizer import (
+    FINAL_RATE,
+    KINDS,
+    make_optimizer,
+    matrices,
+)
 
 SETTINGS = {
     "learning_rate": 0.01, "warmup_steps": 0, "total_steps": 10, "weight_decay": 0.0,
@@ -72,3 +78,16 @@ def test_axes_of_every_kernel():
     found = {(v.reduction_axis, v.output_axis) for k, v in axes.items() if "'out'" in k}
     assert found == {((0, 1), (2,))}
     assert all("kernel" in name for name in axes)
+
+
+@pytest.mark.parametrize(("warmup", "total"), [(0, 10), (3, 10), (100, 400), (7, 1)])
+def test_the_learning_rate_is_that_of_optax(warmup, total):
+    numbers = SETTINGS | {"warmup_steps": warmup, "total_steps": total}
+    optimizer = make_optimizer(**numbers)
+    start = min(warmup, total // 2)
+    expected = optax.warmup_cosine_decay_schedule(
+        0.0, 0.01, start, max(total, 1), end_value=FINAL_RATE * 0.01
+    )
+    for step in range(total + 2):
+        rate = float(optimizer.rate(jnp.int32(step)))
+        assert rate == pytest.approx(float(expected(step)), rel=1e-4, abs=1e-9)

@@ -245,6 +245,9 @@ def _swap_loss(
     mask = logits.shape[-1]
     i, j, valid = choose_pair(u, (z == mask) & (x != mask) & rows)
     x = jnp.minimum(x, mask - 1)  # rows without a pair do not count
-    cleaner = [_stop(denoise(reveal(z, x, at)), stop, "cleaner") for at in (i, j)]
-    defect = swap_defect(_stop(logits, stop, "noisier"), *cleaner, x, i, j)
+    after_i, after_j = (
+        _stop(denoise(reveal(z, x, at)), stop, "cleaner") for at in (i, j)
+    )
+    before = _stop(logits, stop, "noisier")
+    defect = swap_defect(before, after_i, after_j, x, i, j)
     return _mean_over(jnp.square(defect)[:, None], valid[:, None])
