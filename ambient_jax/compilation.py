@@ -1,8 +1,8 @@
 """Compilation with `jax.jit`: faster on a CPU, and shared by calls of like shapes.
 
-A function that is compiled for one run closes over its network, and the next run of
-the same shapes compiles it anew. `shared` compiles a function of this module's callers
-once for all settings that are equal; the arrays of a network are its arguments.
+A compiled function that closes over its network is compiled anew for the next network
+of the same shapes. Functions that `shared` compiles take the arrays of a network as
+arguments instead, and are compiled once for all runs whose other settings are equal.
 """
 
 import functools

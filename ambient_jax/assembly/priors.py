@@ -9,8 +9,9 @@ from ambient_jax.networks.decoder import Decoder
 from ambient_jax.priors.independent import IndependentPrior
 from ambient_jax.priors.latent import MAX_BYTES, LatentPrior, component_bytes
 
-POINTS = 16384
-"""Components of a latent prior, or fewer where memory allows fewer."""
+POINTS = 65536
+"""Components of a latent prior, or fewer where memory allows fewer. On MNIST14 one
+decoder had 36.97, 36.47 and 36.19 nats with 4,096, 16,384 and 65,536 of them."""
 
 FEWEST_POINTS = 1024
 """Fewer components do not cover the latent space."""
