@@ -20,10 +20,7 @@ from ambient_jax.diffusion.masked import absorbing
 from ambient_jax.diffusion.masked.sampling import denoise_mask, row_uniforms
 from ambient_jax.types import Denoise, Logits, Positions, RowKeys, Tokens
 
-MASKED_SHARES = (0.2, 0.4, 0.6, 0.8)
-"""Masked shares of the states at which the order gap is measured."""
-
-PASSES = 3 * len(MASKED_SHARES)
+PASSES = 3
 """Forward passes of one estimate."""
 
 Index = Int[Array, "B 1"]
@@ -73,28 +70,23 @@ def swap_defect(
 
 
 def order_gap(denoise: Denoise, x: Tokens, keys: RowKeys) -> Float[Array, " B"]:
-    """Returns the mean squared defect of random pairs of each row, in nats².
+    """Returns the squared defect of a random pair of each row, in nats².
 
-    A pair is chosen among the masked tokens of a random state at each share of
-    `MASKED_SHARES`; its values are those of the row. Rows of a single token have 0.
+    The pair is chosen among the masked tokens of a state whose masked share is uniform
+    in [0, 1); its values are those of the row. Rows without a pair have 0.
 
     Args:
-      denoise: the network under fixed parameters; it is called three times per share.
+      denoise: the network under fixed parameters; it is called three times.
       x: complete rows of tokens.
       keys: one key per row.
     """
     mask = denoise_mask(denoise, x)
     if x.shape[1] < 2:
         return jnp.zeros(len(x))
-
-    def at(_, index_and_share):
-        index, share = index_and_share
-        hide, choice = row_uniforms(keys, index, x.shape[1])
-        z = absorbing.hide(x, hide < share, mask)
-        i, j, valid = choose_pair(choice, z == mask)
-        logits_i, logits_j = denoise(reveal(z, x, i)), denoise(reveal(z, x, j))
-        defect = swap_defect(denoise(z), logits_i, logits_j, x, i, j)
-        return None, jnp.where(valid, defect**2, 0.0)
-
-    steps = (jnp.arange(len(MASKED_SHARES)), jnp.asarray(MASKED_SHARES))
-    return jnp.mean(jax.lax.scan(at, None, steps)[1], axis=0)
+    hide, choice = row_uniforms(keys, 0, x.shape[1])
+    share = row_uniforms(keys, 1, 1)[0]
+    z = absorbing.hide(x, hide < share, mask)
+    i, j, valid = choose_pair(choice, z == mask)
+    logits_i, logits_j = denoise(reveal(z, x, i)), denoise(reveal(z, x, j))
+    defect = swap_defect(denoise(z), logits_i, logits_j, x, i, j)
+    return jnp.where(valid, defect**2, 0.0)
