@@ -24,7 +24,7 @@ def get_config(source: str = "") -> ConfigDict:
     c.delta = ""  # shifts of imputed numbers, e.g. "income=-500,age=2"
     c.max_epochs = placeholder(int)  # passes over the rows at most; unset: by size
     c.max_time = placeholder(float)  # seconds of training at most; unset: none
-    # What a CSV file is like. What is unset or empty is found in the file, and told.
+    # What a CSV is like. What is unset or empty is found in the file and reported.
     c.missing_markers = placeholder(str)  # all texts that mean missing: "?,na,-999"
     c.separator = ""  # between cells: "," ";" "|" or "tab"
     c.decimal = ""  # decimal sign of numbers: "." or ","

@@ -14,7 +14,6 @@ from ambient_jax.diffusion.masked import (
     order_gap,
     sampling,
 )
-from ambient_jax.diffusion.masked.losses import cross_entropy
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.types import Denoiser, bind
@@ -82,11 +81,6 @@ class RowFunctions:
         return self._map(_logits)
 
     @cached_property
-    def hidden_nats(self) -> RowMap:
-        """`(params, key, x, z) -> [N, L]`: `-log p(x_i | z)` where only `z` is MASK."""
-        return self._map(_hidden_nats, self.denoiser.num_values)
-
-    @cached_property
     def elbo(self) -> RowMap:
         """`(params, key, x, scored) -> nats [N, LEVELS]`: see `elbo_by_level`."""
         return self._map(_elbo)
@@ -129,11 +123,6 @@ def _marginals(denoise, row_keys, z):
 
 def _logits(denoise, row_keys, z):
     return denoise(z.astype(jnp.int32))
-
-
-def _hidden_nats(denoise, mask, row_keys, x, z):
-    nats = cross_entropy(denoise(z.astype(jnp.int32)), x.astype(jnp.int32))
-    return jnp.where(z == mask, nats, 0.0)
 
 
 def _elbo(denoise, row_keys, x, scored):

@@ -16,14 +16,11 @@ from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import Field
 from ambient_jax.tabular.joint import central_draws
-from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.model import ROWS_AT_ONCE, TableModel
 
 GENERATION_DRAW = 2**31 - 1
 """Draw index of generated rows. Imputations of one seed have the indices 0, 1, ...;
 the largest one keeps the random keys of generation apart from theirs."""
-
-ROWS_AT_ONCE = 2**16
-"""Rows of several draws, with missing cells, that are drawn in one call."""
 
 Cells = dict[int, list[tuple[np.ndarray, np.ndarray]]]
 """Imputed cells by the column's index: parts `(rows [n], values [n])`."""

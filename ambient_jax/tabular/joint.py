@@ -7,14 +7,11 @@ import numpy as np
 
 from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.model import ROWS_AT_ONCE, TableModel
 
 JOINT_DRAWS = 20
 """Joint draws of a row from which the most central one is chosen, as many as
 `AmbientImputer.sample_imputations` makes by default."""
-
-CHUNK_ROWS = 2**14
-"""Rows whose `JOINT_DRAWS` draws are in memory at once."""
 
 
 def central_draws(
@@ -38,8 +35,9 @@ def central_draws(
       `[N, L]` tokens; visible ones are as they were.
     """
     parts = [np.zeros((0, tokens.shape[1]), tokens.dtype)]
-    for begin in range(0, len(tokens), CHUNK_ROWS):
-        rows = slice(begin, begin + CHUNK_ROWS)
+    at_once = ROWS_AT_ONCE // JOINT_DRAWS
+    for begin in range(0, len(tokens), at_once):
+        rows = slice(begin, begin + at_once)
         ids = np.array([zlib.crc32(row.tobytes()) for row in tokens[rows]])
         draws = model.draws(tokens[rows], context[rows], seed, range(JOINT_DRAWS), ids)
         chosen = medoids(model.codec.columns, draws, holes[rows])

@@ -23,6 +23,9 @@ MAX_CHUNK_ROWS = 4096
 MAX_CHUNK_PROBABILITIES = 2**26
 """Maximum number of probabilities in memory at once: 256 MiB of float32."""
 
+ROWS_AT_ONCE = 2**16
+"""Number of rows, over all draws, that callers of `TableModel.draws` draw at once."""
+
 MAX_CHAIN_LENGTH = 40
 """Rows of at most this many tokens are scored by the chain rule, which takes one call
 of the network per token. Longer rows are scored by the ELBO, in ten calls."""

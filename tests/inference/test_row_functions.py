@@ -35,14 +35,14 @@ def masked(x):
 def test_shapes_and_dtypes_of_every_function(functions, x):
     z, everything = masked(x), np.ones(x.shape, bool)
     call = {
-        "draw": (z,), "marginals": (z,), "logits": (z,), "hidden_nats": (x, z),
+        "draw": (z,), "marginals": (z,), "logits": (z,),
         "elbo": (x, everything), "chain_rule": (x, everything), "defect": (x,),
         "order_gap": (x,), "numbered_draw": (z, np.arange(len(z), dtype=np.uint32)),
     }  # fmt: skip
     found = {name: getattr(functions, name)(PARAMS, KEY, *rows)
              for name, rows in call.items()}  # fmt: skip
     mode, mean = found.pop("marginals")
-    chex.assert_shape([found["draw"], mode, mean, found["hidden_nats"]], x.shape)
+    chex.assert_shape([found["draw"], mode, mean], x.shape)
     chex.assert_type([found["draw"], found["numbered_draw"], mode], jnp.int32)
     chex.assert_shape(found["logits"], (ROWS, LENGTH, 2))
     chex.assert_shape(found["elbo"], (ROWS, LEVELS))

@@ -41,9 +41,10 @@ class Validation:
         logits = self.functions.logits(
             params, jax.random.key(0), self.z, context=self.context
         )
-        own = np.where(self.predicted, self.x, 0)[..., None].astype(int)
+        predicted = self.predicted
+        own = np.where(predicted, self.x, 0)[..., None].astype(int)
         log_p = np.take_along_axis(logits, own, 2)[..., 0] - logsumexp(logits, axis=2)
-        return np.where(self.predicted, -log_p, 0.0)
+        return np.where(predicted, -log_p, 0.0)
 
     @property
     def predicted(self) -> np.ndarray:

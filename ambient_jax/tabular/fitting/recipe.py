@@ -7,6 +7,7 @@ import numpy as np
 
 from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.settings import Settings
+from ambient_jax.diffusion.masked.objective import MaskedObjective
 from ambient_jax.diffusion.masked.query_masking import QueryMasking
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.networks.column_network import Mixer
@@ -105,7 +106,7 @@ class Recipe:
     max_time: float | None = None
     factor_rows: int = 3000
     em_start: float = 0.5
-    imputed_weight: float = 0.1
+    imputed_weight: float = float(MaskedObjective.imputed_weight)
     natural_share: float = MaskedSettings.natural_share
     consistency_weight: float = MaskedSettings.consistency_weight
 

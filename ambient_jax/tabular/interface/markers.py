@@ -2,11 +2,11 @@
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
 
 import pandas as pd
 from pandas.api import types as pdt
 
+from ambient_jax.tabular.frames.kinds import holds_text
 from ambient_jax.tabular.text.objects import find_markers, without_markers
 
 
@@ -24,10 +24,10 @@ def markers_by_position(
     if markers is not None:
         given = tuple(text.strip() for text in markers)
         return {i: given for i, dtype in enumerate(dtypes) if given and (
-            _holds_text(dtype) or isinstance(dtype, pd.CategoricalDtype))}  # fmt: skip
+            holds_text(dtype) or isinstance(dtype, pd.CategoricalDtype))}  # fmt: skip
     found, shown = {}, []
     for i, dtype in enumerate(dtypes):
-        counts = find_markers(frame.iloc[:, i]) if _holds_text(dtype) else {}
+        counts = find_markers(frame.iloc[:, i]) if holds_text(dtype) else {}
         if counts:
             found[i] = tuple(counts)
             shown += [f"{text!r} in column {frame.columns[i]!r} (cells: {n})"
@@ -39,10 +39,6 @@ def markers_by_position(
             UserWarning, stacklevel=4,
         )  # fmt: skip
     return found
-
-
-def _holds_text(dtype: Any) -> bool:
-    return pdt.is_object_dtype(dtype) or pdt.is_string_dtype(dtype)
 
 
 def mark_missing(

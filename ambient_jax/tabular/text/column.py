@@ -28,7 +28,7 @@ TRUTH_VALUES = {"True": True, "TRUE": True, "true": True,
 
 NOTED_SHARE = 0.5
 """Where at least this share of the cells of a column of text are numbers or dates, the
-texts that prevent it from being one of numbers or dates are told."""
+texts that prevent it from being one of numbers or dates are reported."""
 
 FIRST_WORDS = 100
 """Number of texts that are looked at before all are."""
