@@ -1,18 +1,15 @@
 """Split conformal calibration of the quantiles that a table model predicts."""
 
-import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from ambient_jax import keys
-from ambient_jax.data.missingness import MCAR, mask_tokens
-from ambient_jax.tabular.columns.codec import Encoded
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.fitting.network import out_of_fold
+from ambient_jax.tabular.columns.prediction import Prediction
+from ambient_jax.tabular.held_out_cells import HeldOutCells
 from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.predictive import column_probabilities
 
 MIN_COLUMN_SCORES = 100
 """Conformity scores from which a column is calibrated by itself. With fewer of them
@@ -23,14 +20,6 @@ MIN_POOLED_SCORES = 10
 
 MAX_SCORES = 400
 """Conformity scores stored per column: a level is then exact to 1/400."""
-
-NUM_REPEATS = 9
-"""How often cells of the held-out rows are hidden, other ones each time. About six in
-ten of the observed cells are then hidden at least once."""
-
-HIDDEN_SHARE = 0.1
-"""Share of the held-out rows' cells that is hidden at a time. It is small, so that the
-cells that stay visible say as much as those of a row to be imputed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,77 +68,38 @@ class Calibration:
         return 0.5 + math.copysign(self.level(index, abs(2 * q - 1)), q - 0.5) / 2
 
 
-def conformity_scores(
-    coder: NumberColumn, p: np.ndarray, values: np.ndarray
-) -> np.ndarray:
+def conformity_scores(prediction: Prediction, values: np.ndarray) -> np.ndarray:
     """Level `[n]` in [0, 1] of the narrowest central interval that covers each value.
 
     For a continuous distribution function F this is `|2 F(x) - 1|`. An atom is covered
     as soon as a bound of the interval falls into its probability mass.
 
     Args:
-      p: `[n, K]` predicted probabilities of the column's tokens.
+      prediction: of n cells of a number.
       values: `[n]` the true values.
     """
-    k = coder.encode(values)
-    rows = np.arange(len(p))
-    above = np.cumsum(p, axis=1)[rows, k]
-    below = above - p[rows, k]
-    inside = coder.cdf_inside(k, values)
-    atom = coder.atom[k]
-    upper = np.where(atom, above, below + p[rows, k] * inside)
-    lower = np.where(atom, below, below + p[rows, k] * inside)
+    lower, upper = prediction.cdf_bounds(values)
     return np.clip(np.maximum(1 - 2 * upper, 2 * lower - 1), 0.0, 1.0)
 
 
-def calibrate(
-    model: TableModel, encoded: Encoded, excluded_rows: np.ndarray, seed: int
-) -> Calibration:
+def calibrate(model: TableModel, held_out: Iterable[HeldOutCells]) -> Calibration:
     """Calibrates a model by observed cells of rows that it was not trained on.
 
-    The cells are hidden and predicted again. Where the model is an ensemble, each row
-    is predicted by the networks that were not trained on it. The whole ensemble, which
-    imputes, is more accurate than they are, so that its intervals are a little too
-    wide.
+    They were hidden and predicted again. The whole ensemble, which imputes, is more
+    accurate than its members that predicted them, so that its intervals are a little
+    too wide.
 
     Args:
       model: the fitted model.
-      encoded: the N rows of `fit`.
-      excluded_rows: `[N, K]` bool, True where a row is excluded from the training of
-        one of the K networks.
-      seed: of the choice of hidden cells.
+      held_out: the cells.
     """
-    rows = np.flatnonzero(excluded_rows.any(axis=1))
-    judge, context = out_of_fold(
-        model.denoiser, encoded.context[rows], excluded_rows[rows]
-    )
-    if judge is not model.denoiser:
-        model = dataclasses.replace(model, denoiser=judge)
-    mask, few = model.codec.num_values, MCAR(rate=HIDDEN_SHARE)
     scores: list[list[np.ndarray]] = [[np.zeros(0)] for _ in model.codec.columns]
-    for repeat in range(NUM_REPEATS if len(rows) else 0):
-        rng = keys.host_rng(seed, keys.Purpose.EVALUATION, 2, repeat)
-        shown = Encoded(
-            tokens=mask_tokens(few, encoded.tokens[rows], mask, rng),
-            context=context, values=encoded.values[rows],
-        )  # fmt: skip
-        _add_scores(scores, model, shown)
+    for cells in held_out:
+        for index, rows, prediction in model.mixed(cells.shown, cells.parts):
+            if isinstance(prediction.coder, NumberColumn):
+                truth = cells.shown.values[rows, index]
+                scores[index].append(conformity_scores(prediction, truth))
     return Calibration.fit([np.concatenate(parts) for parts in scores])
-
-
-def _add_scores(
-    scores: list[list[np.ndarray]], model: TableModel, shown: Encoded
-) -> None:
-    """Appends the conformity scores of hidden numbers, to the list of each column."""
-    for rows, p in model.probabilities(shown, np.arange(len(shown.tokens))):
-        for i, column in enumerate(model.codec.columns):
-            if not isinstance(column.coder, NumberColumn):
-                continue
-            truth = shown.values[rows, i]
-            hidden = np.isfinite(truth)
-            hidden &= shown.tokens[rows, i] == model.codec.num_values
-            own = column_probabilities(p[hidden, i], column)
-            scores[i].append(conformity_scores(column.coder, own, truth[hidden]))
 
 
 def _thin(scores: np.ndarray) -> np.ndarray:

@@ -12,7 +12,9 @@ from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.category import CategoryColumn
-from ambient_jax.tabular.columns.codec import TableCodec
+from ambient_jax.tabular.columns.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.prediction import Prediction
+from ambient_jax.tabular.drawing import cells_of, central_numbers, drawn_numbers
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import Field
 from ambient_jax.tabular.joint import central_draws
@@ -64,29 +66,24 @@ class Completion:
         dtype = self.frame.dtypes.iloc[column.position]
         return column.kind != "number" or not pd.api.types.is_float_dtype(dtype)
 
+    @cached_property
+    def _missing(self) -> np.ndarray:
+        """`[N, L]` bool: the cells of columns in the codec that are missing."""
+        return self.holes[:, [column.position for column in self.codec.columns]]
+
     def predictions(
         self, rows: np.ndarray
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yields the predicted probabilities of the missing cells of rows, in parts.
-
-        A part holds missing cells of one column, in some of the rows, so that memory
-        does not grow with the table.
+    ) -> Iterator[tuple[int, np.ndarray, Prediction]]:
+        """Yields what is predicted of the missing cells of rows, in parts.
 
         Args:
           rows: positions of rows, some or all of `self.rows`.
 
         Yields:
-          `(index, rows [n], p [n, K])`: the column, the positions of its rows, and the
-          probabilities of its tokens.
+          See `TableModel.predictions`.
         """
-        if self.model is None:
-            return
-        for part, p in self.model.probabilities(self._encoded, rows):
-            for index, column in enumerate(self.codec.columns):
-                hole = self.holes[part, column.position]
-                if hole.any():
-                    own = predictive.column_probabilities(p[hole, index], column)
-                    yield index, part[hole], own
+        if self.model is not None:
+            yield from self.model.predictions(self._encoded, rows, self._missing)
 
     def point_estimates(
         self, statistic: predictive.Statistic | Literal["joint"], seed: int
@@ -107,22 +104,18 @@ class Completion:
         one missing cell gets what the most central draw tends to if there are more and
         more draws: the median, or the most probable category.
         """
-        columns, encoded = self.codec.columns, self._encoded
-        holes = self.holes[:, [column.position for column in columns]]
-        several = holes.sum(axis=1) > 1
+        several = self._missing.sum(axis=1) > 1
         cells = self._marginal_cells("median", self.rows[~several[self.rows]])
-        rows, holes = np.flatnonzero(several), holes[several]
+        rows = np.flatnonzero(several)
         if self.model is None or len(rows) == 0:
             return self._filled(cells)
+        encoded, missing = self._encoded.take(rows), self._missing[rows]
         tokens = central_draws(
-            self.model, encoded.tokens[rows], encoded.context[rows], holes, seed
+            self.model, encoded.tokens, encoded.context, missing, seed
         )
-        for index, column in enumerate(columns):
-            own = holes[:, index]
-            values = predictive.central_values(
-                column, tokens[own, index], self.shift(index)
-            )
-            cells.setdefault(index, []).append((rows[own], values))
+        numbers = central_numbers(self.model, encoded, tokens, missing)
+        for index, part in self._cells(rows, tokens, numbers).items():
+            cells.setdefault(index, []).extend(part)
         return self._filled(cells)
 
     def _marginal_cells(
@@ -130,9 +123,9 @@ class Completion:
     ) -> Cells:
         """The `statistic` of the distribution of each missing cell of rows."""
         cells: Cells = {}
-        for index, part, p in self.predictions(rows):
+        for index, part, prediction in self.predictions(rows):
             values = predictive.point_estimates(
-                self.codec.columns[index], p, statistic, self.shift(index),
+                self.codec.columns[index], prediction, statistic, self.shift(index),
                 self.rounds_means(index),
             )  # fmt: skip
             cells.setdefault(index, []).append((part, values))
@@ -143,10 +136,10 @@ class Completion:
     ) -> pd.DataFrame:
         """One line per missing cell; see `AmbientImputer.predict_distribution`."""
         columns, parts = self.codec.columns, []
-        for index, rows, p in self.predictions(self.rows):
+        for index, rows, prediction in self.predictions(self.rows):
             levels = {q: calibration.quantile_level(index, q) for q in quantiles}
             part = predictive.distributions(
-                columns[index], p, levels, self.shift(index)
+                columns[index], prediction, levels, self.shift(index)
             )
             own = columns[index]
             part.insert(0, "row", self.frame.index[rows])
@@ -181,15 +174,26 @@ class Completion:
                 yield self._filled(self._drawn_cells(seed, number, own))
 
     def _drawn_cells(self, seed: int, number: int, tokens: np.ndarray) -> Cells:
-        """The values of the drawn tokens `[n, L]` of `self.rows`."""
-        uniforms = keys.host_rng(seed, keys.Purpose.IMPUTE, number).random(tokens.shape)
+        """The cells of the drawn tokens `[n, L]` of `self.rows`."""
+        assert self.model is not None
+        numbers = drawn_numbers(
+            self.model, self._encoded.take(self.rows), tokens,
+            self._missing[self.rows],
+            keys.host_rng(seed, keys.Purpose.IMPUTE, number),
+        )  # fmt: skip
+        return self._cells(self.rows, tokens, numbers)
+
+    def _cells(
+        self, rows: np.ndarray, tokens: np.ndarray, numbers: np.ndarray
+    ) -> Cells:
+        """The missing cells of rows `[n]`, of their tokens and numbers `[n, L]`."""
         cells: Cells = {}
         for index, column in enumerate(self.codec.columns):
-            hole = self.holes[self.rows, column.position]
-            values = predictive.values_of_tokens(
-                column, tokens[hole, index], uniforms[hole, index], self.shift(index),
-            )  # fmt: skip
-            cells[index] = [(self.rows[hole], values)]
+            own = self._missing[rows, index]
+            values = cells_of(
+                column, tokens[own, index], numbers[own, index], self.shift(index)
+            )
+            cells[index] = [(rows[own], values)]
         return cells
 
     def _filled(self, cells: Cells) -> pd.DataFrame:
@@ -218,11 +222,15 @@ def generate_rows(
         tokens = np.full((count, codec.length), codec.num_values, np.int32)
         context = np.zeros((count, CONTEXT_PER_COLUMN * codec.length), np.float32)
         drawn = model.draws(tokens, context, seed, [GENERATION_DRAW])[0]
-        uniforms = keys.host_rng(seed, keys.Purpose.SAMPLE).random(drawn.shape)
+        nothing = Encoded(
+            tokens=tokens, context=context, values=np.full(tokens.shape, np.nan)
+        )
+        numbers = drawn_numbers(
+            model, nothing, drawn, np.ones(drawn.shape, bool),
+            keys.host_rng(seed, keys.Purpose.SAMPLE),
+        )  # fmt: skip
         for i, column in enumerate(codec.columns):
-            values[column.position] = predictive.values_of_tokens(
-                column, drawn[:, i], uniforms[:, i], 0.0
-            )
+            values[column.position] = cells_of(column, drawn[:, i], numbers[:, i], 0.0)
     columns = {column.position: column for column in codec.columns}
     series = [
         field.missing_cells(count) if i not in values
@@ -246,5 +254,5 @@ def score_rows(
             unseen = observed & (encoded.tokens[:, i] == codec.num_values)
             total[unseen] -= np.log(column.coder.count + 2.0)
     if model is not None:
-        total += model.log_probability(encoded) + model.log_density_inside(encoded)
+        total += model.log_density(encoded)
     return total

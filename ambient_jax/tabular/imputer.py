@@ -19,6 +19,7 @@ from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
+from ambient_jax.tabular.held_out_cells import held_out_cells
 from ambient_jax.tabular.interface import outputs
 from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
@@ -26,6 +27,7 @@ from ambient_jax.tabular.interface.parameters import (
     fit_codec,
     shifts_by_position,
 )
+from ambient_jax.tabular.mixing import with_regression
 from ambient_jax.tabular.model import TableModel
 
 
@@ -134,20 +136,19 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
 
     def _fit_model(self, codec: TableCodec, encoded: Encoded) -> None:
         recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
-        members = recipe.ensemble(len(encoded.tokens), codec.length)
-        share, tokens = self.validation_fraction, encoded.tokens
         excluded_rows = choose_excluded_rows(
-            tokens, codec.num_values, share, members, self.seed_
-        )
-        folder = None if self.checkpoint_dir is None else Path(self.checkpoint_dir)
+            encoded.tokens, codec.num_values, self.validation_fraction,
+            recipe.ensemble(len(encoded.tokens), codec.length), self.seed_,
+        )  # fmt: skip
         fitted = fit_network(
             codec, encoded, excluded_rows, recipe, seed=self.seed_,
-            verbose=self.verbose, checkpoint_dir=folder,
+            verbose=self.verbose,
+            checkpoint_dir=self.checkpoint_dir and Path(self.checkpoint_dir),
         )  # fmt: skip
-        self.model_ = TableModel(
-            codec=codec, denoiser=fitted.denoiser, params=fitted.params
-        )
-        self.calibration_ = calibrate(self.model_, encoded, excluded_rows, self.seed_)
+        model = TableModel(codec=codec, denoiser=fitted.denoiser, params=fitted.params)
+        cells = list(held_out_cells(model, encoded, excluded_rows, self.seed_))
+        self.model_ = with_regression(model, encoded, excluded_rows, cells)
+        self.calibration_ = calibrate(self.model_, cells)
         self.history_, self.seconds_ = fitted.history, fitted.seconds
 
     def transform(self, X: Any) -> Any:
@@ -180,7 +181,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """
         if not all(0 < q < 1 for q in quantiles):
             raise ValueError(f"quantiles must lie in (0, 1), got {quantiles}")
-        done, _ = self._completion(X)
+        done = self._completion(X)[0]
         return done.distributions(tuple(quantiles), self.calibration_)
 
     def sample(self, n_samples: int = 1) -> pd.DataFrame:
@@ -234,8 +235,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         check_parameters(self)
         frame, given = as_frame(self, X, reset=False)
         shifts = shifts_by_position(self.delta, frame, self.codec_)
-        done = Completion(self.codec_, self.model_, frame, shifts)
-        return done, given
+        return Completion(self.codec_, self.model_, frame, shifts), given
 
     def _finish(self, done: Completion, out: pd.DataFrame, given: Any) -> Any:
         """Drops and adds the columns that the parameters say; in the type that came."""

@@ -1,7 +1,7 @@
 """A fitted table model: probabilities, joint draws and scores of encoded rows."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,11 @@ from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.density import log_density
 from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.prediction import Prediction
+from ambient_jax.tabular.linear.regression import Regression
+from ambient_jax.tabular.predictive import column_probabilities
 from ambient_jax.types import Denoiser, Params
 
 MAX_CHUNK_ROWS = 4096
@@ -35,6 +39,11 @@ NUM_ORDERS = 2
 of. More would lower its variance, and cost as much again."""
 
 
+ColumnPart = tuple[int, np.ndarray, np.ndarray]
+"""A column's index, positions of rows `[n]`, and probabilities `[n, K]` of its tokens
+in these rows."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TableModel:
     """The codec of a table with a trained network.
@@ -43,6 +52,7 @@ class TableModel:
       codec: of the table's columns.
       denoiser, params: the network and its trained parameters, vectors `[P]` or, of an
         ensemble, `[K, P]`.
+      regression: predicts some of the numbers together with the network; None: none.
       max_reveals: maximum number of steps of a joint draw. A table with no more columns
         than that is drawn one cell at a time.
       batch_size: rows per call of the network.
@@ -51,6 +61,7 @@ class TableModel:
     codec: TableCodec
     denoiser: Denoiser
     params: Params
+    regression: Regression | None = None
     max_reveals: int = 64
     batch_size: int = 512
 
@@ -95,6 +106,68 @@ class TableModel:
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             yield chosen, p / p.sum(axis=-1, keepdims=True)
 
+    def predictions(
+        self, encoded: Encoded, rows: np.ndarray, cells: np.ndarray
+    ) -> Iterator[tuple[int, np.ndarray, Prediction]]:
+        """Predicts cells of the chosen rows, in parts.
+
+        A part holds cells of one column, in some of the rows, so that memory does not
+        grow with the table.
+
+        Args:
+          encoded: the N encoded rows of a frame.
+          rows: positions of the chosen ones.
+          cells: `[N, L]` bool, true where a cell is to be predicted; no such cell is
+            visible in `encoded`.
+
+        Yields:
+          `(index, rows [n], prediction)`: the column, the positions of its rows, and
+          the prediction of its cells.
+        """
+        for part, p in self.probabilities(encoded, rows):
+            parts = self.column_parts(p, cells[part])
+            for index, own, prediction in self.mixed(encoded.take(part), parts):
+                yield index, part[own], prediction
+
+    def column_parts(self, p: np.ndarray, cells: np.ndarray) -> Iterator[ColumnPart]:
+        """Yields the network's probabilities of cells, column by column.
+
+        Args:
+          p: `[n, L, V]` as `probabilities` yields them.
+          cells: `[n, L]` bool.
+        """
+        for index, column in enumerate(self.codec.columns):
+            rows = np.flatnonzero(cells[:, index])
+            if len(rows):
+                yield index, rows, column_probabilities(p[rows, index], column)
+
+    def mixed(
+        self, encoded: Encoded, parts: Iterable[ColumnPart]
+    ) -> Iterator[tuple[int, np.ndarray, Prediction]]:
+        """Yields the predictions of cells, mixed with those of the regression.
+
+        Args:
+          encoded: the n rows in which the cells are hidden.
+          parts: the network's probabilities of these cells, see `column_parts`.
+        """
+        mixing, mean, sd = {}, np.zeros(0), np.zeros(0)
+        if self.regression is not None:
+            mixing = {own.column: own for own in self.regression.mixing}
+            mean, sd = self.regression.moments(encoded)
+        for index, rows, p in parts:
+            normal = weight = None
+            if index in mixing:
+                assert self.regression is not None
+                normal, weight = self.regression.mixture(
+                    mixing[index], mean[rows], sd[rows]
+                )
+            coder = self.codec.columns[index].coder
+            yield (
+                index,
+                rows,
+                Prediction(coder=coder, p=p, normal=normal, weight=weight),
+            )
+
     def draws(
         self, tokens: np.ndarray, context: np.ndarray, seed: int,
         numbers: Sequence[int], ids: np.ndarray | None = None,
@@ -124,7 +197,29 @@ class TableModel:
         )  # fmt: skip
         return np.asarray(drawn).reshape(count, *tokens.shape)
 
-    def log_probability(self, encoded: Encoded) -> np.ndarray:
+    def log_density(self, encoded: Encoded) -> np.ndarray:
+        """Log densities `[N]` of the observed cells of rows, in nats.
+
+        The tokens that no regression predicts come first, in random orders, then the
+        numbers inside their bins, then the other columns one after another.
+        """
+        last = [] if self.regression is None else self.regression.columns
+        mask = self.codec.num_values
+        tokens, values = encoded.tokens.copy(), encoded.values.copy()
+        tokens[:, last], values[:, last] = mask, np.nan
+        shown = dataclasses.replace(encoded, tokens=tokens, values=values)
+        total = self._log_probability(shown) + self._log_density_inside(shown)
+        rows = np.arange(len(tokens))
+        for index in last:
+            cells = np.zeros(tokens.shape, bool)
+            cells[:, index] = encoded.tokens[:, index] != mask
+            for _, own, prediction in self.predictions(shown, rows, cells):
+                total[own] += prediction.log_density(encoded.values[own, index])
+            tokens[:, index] = encoded.tokens[:, index]
+            values[:, index] = encoded.values[:, index]
+        return total
+
+    def _log_probability(self, encoded: Encoded) -> np.ndarray:
         """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.
 
         All rows have the same orders, so that a row's score depends on the row alone.
@@ -143,15 +238,16 @@ class TableModel:
             total -= nats if exact else nats.mean(axis=1)
         return total / NUM_ORDERS
 
-    def log_density_inside(self, encoded: Encoded) -> np.ndarray:
+    def _log_density_inside(self, encoded: Encoded) -> np.ndarray:
         """`log p(value | token)` `[N]`, summed over the observed numbers of a row."""
         total = np.zeros(len(encoded.tokens))
         for i, column in enumerate(self.codec.columns):
             if isinstance(column.coder, NumberColumn):
                 known = np.isfinite(encoded.values[:, i])
-                total[known] += column.coder.log_density(
-                    encoded.values[known, i], encoded.tokens[known, i].astype(int)
-                )
+                total[known] += log_density(
+                    column.coder, encoded.values[known, i],
+                    encoded.tokens[known, i].astype(int),
+                )  # fmt: skip
         return total
 
 

@@ -24,9 +24,10 @@ from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames import json_cells
 from ambient_jax.tabular.frames.kinds import zone_of
 from ambient_jax.tabular.frames.schema import Field
+from ambient_jax.tabular.linear.regression import Regression
 from ambient_jax.tabular.model import TableModel
 
-VERSION = 7
+VERSION = 8
 """Version of the format that `save` writes. `load` also reads older ones, in which
 
 - up to 2, a model is a single network, and its settings have no `members`;
@@ -37,7 +38,8 @@ VERSION = 7
   does not have; they are ignored, with a warning;
 - up to 5, the arrays of `factors` have other names;
 - up to 6, the number of values is that of the largest vocabulary, the point estimate of
-  all numbers is the mean, and no text means missing.
+  all numbers is the mean, and no text means missing;
+- up to 7, no number is predicted by a regression.
 """
 
 FEATURES = ("categorical_features", "numeric_features")
@@ -45,6 +47,9 @@ FEATURES = ("categorical_features", "numeric_features")
 
 EXTRAPOLATION_PREFIX = "reach/"
 """Prefix of the arrays of a tail extrapolation, see `VERSION`."""
+
+REGRESSION_PREFIX = "regression/"
+"""Prefix of the arrays of a `Regression`."""
 
 FACTORS_BEFORE_6 = {
     "weight": "number_evidence", "gram": "precision", "pull": "category_evidence",
@@ -88,6 +93,9 @@ def save(imputer: Any, folder: Path) -> None:
     if model is not None:
         flat = flatten(tree_of_params(model.denoiser, model.params), "/")
         arrays |= {f"params/{k}": np.asarray(v) for k, v in flat.items()}
+    if model is not None and model.regression is not None:
+        arrays |= {f"{REGRESSION_PREFIX}{k}": v
+                   for k, v in model.regression.to_arrays().items()}  # fmt: skip
     if factors is not None:
         arrays |= {f"factors/{k}": v for k, v in vars(factors).items()}
     json.dumps(fields, default=_plain)  # refuses before anything is written
@@ -179,7 +187,11 @@ def _restore(cls: type, fields: dict[str, Any], arrays: dict[str, np.ndarray]) -
         network = network_of(codec, Factors(**factors) if factors else None, **settings)
         tree = nest(_under("params/", arrays), "/")
         params = vectors_of_params(network, tree)
-        imputer.model_ = TableModel(codec=codec, denoiser=network, params=params)
+        regression = _under(REGRESSION_PREFIX, arrays)
+        imputer.model_ = TableModel(
+            codec=codec, denoiser=network, params=params,
+            regression=Regression.from_arrays(codec, regression) if regression else None
+        )  # fmt: skip
     return imputer
 
 

@@ -7,6 +7,7 @@ import pytest
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.estimates import PRIOR_RATIOS, neighbour_ratio
+from ambient_jax.tabular.columns.prediction import Prediction
 
 rng = np.random.default_rng(0)
 N = 600
@@ -91,7 +92,8 @@ def test_where_nothing_is_told_the_shares_decide():
 def estimate(name, p, statistic="auto", **options):
     column = {c.name: c for c in TableCodec.fit(TABLE, **options).columns}[name]
     padded = np.array([[*p, *[0.0] * (column.coder.size - len(p))]])
-    return predictive.point_estimates(column, padded, statistic, 0.0, True)[0]
+    cell = Prediction(coder=column.coder, p=padded)
+    return predictive.point_estimates(column, cell, statistic, 0.0, True)[0]
 
 
 def test_point_estimates_are_values_that_occur():

@@ -9,6 +9,7 @@ from ambient_jax.networks.column_network import ColumnNetwork
 from ambient_jax.tabular.calibration import Calibration, conformity_scores
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.columns.number import NumberColumn
+from ambient_jax.tabular.columns.prediction import Prediction
 from ambient_jax.tabular.fitting.network import tables_of
 from tests.tabular.test_codec import mixed
 
@@ -66,7 +67,7 @@ def test_conformal_levels_cover_on_new_cells():
     column = NumberColumn.fit(rng.normal(size=4000), 32)
     p = np.tile(column.share, (2000, 1))
     cells = rng.normal(0, 1.5, size=(2, 2000))  # wider than the model thinks
-    scores = conformity_scores(column, p, cells[0])
+    scores = conformity_scores(Prediction(coder=column, p=p), cells[0])
     calibration = Calibration.fit([scores])
     low, high = (
         column.quantile(p, np.full(2000, calibration.quantile_level(0, q)))

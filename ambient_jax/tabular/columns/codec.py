@@ -54,6 +54,13 @@ class Encoded:
     context: np.ndarray
     values: np.ndarray
 
+    def take(self, rows: np.ndarray | slice) -> "Encoded":
+        """Returns the rows at positions `[n]`."""
+        return Encoded(
+            tokens=self.tokens[rows], context=self.context[rows],
+            values=self.values[rows],
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableCodec:

@@ -29,9 +29,9 @@ MAX_STANDARD_SCORE = 10.0
 """Standard scores are clipped to this size, so that one huge value does not swamp the
 network. The normal score beside it has no need of it."""
 
-MAX_TAIL_DISTANCE = 1e100
-"""Distance from the nearest bin, in scales of the column, beyond which the density of a
-value falls no further, so that the scores of rows are finite."""
+MAX_EXTRAPOLATION = 0.5
+"""A regression may impute numbers so far beyond the observed ones, as a share of their
+range; no negative number where none is observed, and no positive one likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,8 @@ class NumberColumn:
       decimals: how many decimals the values have; None if they are not rounded.
       count: number of observed values it was fitted on.
       exponent: 0 unless values are huge, see `magnitude.safe_exponent`.
+      extent: `[2]` lowest and highest value that a regression may impute; None: those
+        that were observed.
     """
 
     low: np.ndarray
@@ -70,6 +72,7 @@ class NumberColumn:
     decimals: int | None
     count: int
     exponent: int = 0
+    extent: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -105,6 +108,7 @@ class NumberColumn:
             low=low, high=high, knots=knots, mean=mean, sd=sd, share=share, grid=grid,
             scores=scores, centre=centre, scale=scale if scale > 0 else 1.0,
             decimals=decimals, count=len(values), exponent=exponent,
+            extent=np.clip(_extent(low[0], high[-1]), *bounds),
         )  # fmt: skip
 
     @property
@@ -117,22 +121,32 @@ class NumberColumn:
         """`[K]` bool: bins that hold one value."""
         return self.low == self.high
 
-    def _scaled(self, values: np.ndarray) -> np.ndarray:
+    def scaled(self, values: np.ndarray) -> np.ndarray:
         """Values in the unit of the arrays; clipped far beyond all bins."""
         return np.clip(np.ldexp(values, -self.exponent), -FAR, FAR)
 
-    def _unscaled(self, values: np.ndarray) -> np.ndarray:
-        """The inverse of `_scaled`; finite for all values inside the bins."""
+    def unscaled(self, values: np.ndarray) -> np.ndarray:
+        """The inverse of `scaled`; finite for all values inside the bins."""
         return np.ldexp(values, self.exponent)
+
+    def bounds(self, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper bounds `[n]` of bins `k [n]`, in the column's unit."""
+        return self.unscaled(self.low[k]), self.unscaled(self.high[k])
+
+    @property
+    def limits(self) -> np.ndarray:
+        """`[2]` the extent or, without one, the observed range."""
+        observed = np.array([self.low[0], self.high[-1]])
+        return observed if self.extent is None else self.extent
 
     @property
     def bin_means(self) -> np.ndarray:
         """`[K]` means of the observed values in each bin, in the column's unit."""
-        return self._unscaled(self.mean)
+        return self.unscaled(self.mean)
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """Tokens `[n]` of finite values: the bin that holds each, else the nearest."""
-        values = self._scaled(values)
+        values = self.scaled(values)
         begun = np.searchsorted(self.low, values, side="right") - 1
         best = np.clip(begun, 0, self.size - 1)
         # Where an interval begins at an atom's value, the value belongs to the atom.
@@ -140,17 +154,17 @@ class NumberColumn:
         at_atom = self.atom[before] & (self.high[before] == values)
         best = np.where(at_atom, before, best)
         after = np.clip(best + 1, 0, self.size - 1)
-        nearer = self._distance(values, after) < self._distance(values, best)
+        nearer = self.distance(values, after) < self.distance(values, best)
         return np.where(nearer, after, best)
 
-    def _distance(self, values, k):
-        """Distance `[n]` of values from bins `k [n]`; 0 inside."""
+    def distance(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """Distance `[n]` of scaled values from bins `k [n]`; 0 inside."""
         return np.maximum(np.maximum(self.low[k] - values, values - self.high[k]), 0.0)
 
     @np.errstate(over="ignore")  # quotients are clipped
     def context(self, values: np.ndarray) -> np.ndarray:
         """Normal scores and clipped standard scores `[n, 2]`, for the network."""
-        values = self._scaled(values)
+        values = self.scaled(values)
         normal = np.interp(values, self.grid, self.scores)
         standard = (values - self.centre) / self.scale
         standard = np.clip(standard, -MAX_STANDARD_SCORE, MAX_STANDARD_SCORE)
@@ -161,7 +175,7 @@ class NumberColumn:
         at = np.clip(u, 0.0, 1.0) * PIECES
         i = np.minimum(at.astype(int), PIECES - 1)
         a, b = self.knots[k, i], self.knots[k, i + 1]
-        return self._unscaled(a + (at - i) * (b - a))
+        return self.unscaled(a + (at - i) * (b - a))
 
     @np.errstate(over="ignore")  # quotients are clipped
     def cdf_inside(self, k: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -169,7 +183,7 @@ class NumberColumn:
 
         It is the inverse of `quantile_inside`.
         """
-        values, knots = self._scaled(values), self.knots[k]
+        values, knots = self.scaled(values), self.knots[k]
         i = np.clip((knots <= values[:, None]).sum(axis=1) - 1, 0, PIECES - 1)
         a = np.take_along_axis(knots, i[:, None], 1)[:, 0]
         b = np.take_along_axis(knots, i[:, None] + 1, 1)[:, 0]
@@ -186,51 +200,29 @@ class NumberColumn:
         return self.round(self.quantile_inside(k, u))
 
     def round(self, values: np.ndarray) -> np.ndarray:
-        """Rounds values `[n]` to the column's decimals, inside its range."""
+        """Rounds values `[n]` to the column's decimals, inside its `limits`."""
         if self.decimals is None:
             return values
-        low, high = self._unscaled(np.array([self.low[0], self.high[-1]])).tolist()
+        low, high = self.unscaled(self.limits).tolist()
         return round_within(values, self.decimals, low, high)
-
-    @np.errstate(over="ignore")  # quotients are clipped
-    def log_density(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
-        """Log densities `log p(value | token)` `[n]` in nats; 0 for an atom.
-
-        The unit of a density is one over the column's. A value outside its bin gets the
-        probability `1 / (n + 2)` that n observations leave to unseen values, spread by
-        an exponential tail of the column's scale.
-
-        Args:
-          values: `[n]` finite values.
-          k: `[n]` their tokens.
-        """
-        u = self.cdf_inside(k, values)
-        i = np.minimum((u * PIECES).astype(int), PIECES - 1)
-        width = (self.knots[k, i + 1] - self.knots[k, i]) * PIECES
-        inside = np.where(self.atom[k], 0.0, -np.log(np.where(width > 0, width, 1.0)))
-        distance = self._distance(self._scaled(values), k)
-        tail = np.minimum(distance / self.scale, MAX_TAIL_DISTANCE)
-        unseen = -np.log(self.count + 2.0) - np.log(self.scale) - tail
-        unit = np.where(self.atom[k] & (distance == 0), 0.0, self.exponent * np.log(2))
-        return np.where(distance > 0, unseen, inside) - unit
 
     def central_value(self, k: np.ndarray) -> np.ndarray:
         """Values `[n]` that stand for tokens `k [n]`: atoms, and means of intervals."""
-        return self._unscaled(np.where(self.atom[k], self.low[k], self.mean[k]))
+        return self.unscaled(np.where(self.atom[k], self.low[k], self.mean[k]))
 
     def expectation(self, p: np.ndarray) -> np.ndarray:
         """Mean `[n]` under token probabilities `p [n, K]`."""
-        # Relative to the column's mean, a huge value would cancel the others' digits.
+        # Relative to the mean, a huge value would cancel the others' digits.
         middle = self.mean[int((np.cumsum(self.share) < 0.5).sum())]
         mean = middle + p @ (self.mean - middle)
-        return self._unscaled(np.clip(mean, self.low[0], self.high[-1]))
+        return self.unscaled(np.clip(mean, self.low[0], self.high[-1]))
 
     def moments(self, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation `[n]` under token probabilities `p [n, K]`."""
         mean = self.expectation(p)
-        sd = mixture_sd(p, self.mean - self._scaled(mean)[:, None], self.sd)
+        sd = mixture_sd(p, self.mean - self.scaled(mean)[:, None], self.sd)
         widest = (self.high[-1] - self.low[0]) / 2
-        return mean, self._unscaled(np.minimum(sd, widest))
+        return mean, self.unscaled(np.minimum(sd, widest))
 
     def quantile(self, p: np.ndarray, u: np.ndarray) -> np.ndarray:
         """Quantiles `[n]` at levels `u [n]` under token probabilities `p [n, K]`."""
@@ -238,9 +230,8 @@ class NumberColumn:
         target = np.clip(u, 0.0, 1.0) * cdf[:, -1]
         k = np.minimum((cdf < target[:, None]).sum(axis=1), self.size - 1)
         rows = np.arange(len(p))
-        inside = (target - (cdf[rows, k] - p[rows, k])) / np.maximum(
-            p[rows, k], MIN_PROBABILITY
-        )
+        own, above = p[rows, k], cdf[rows, k]
+        inside = (target - (above - own)) / np.maximum(own, MIN_PROBABILITY)
         return self.quantile_inside(k, inside)
 
     def to_json(self) -> dict[str, Any]:
@@ -257,3 +248,11 @@ class NumberColumn:
             for name, value in fields.items() if name != "kind"
         }  # fmt: skip
         return cls(**arrays)
+
+
+def _extent(low: float, high: float) -> np.ndarray:
+    """Returns the range `[2]` of observed numbers and what may lie beyond it."""
+    beyond = MAX_EXTRAPOLATION * (high - low)
+    lowest = low - beyond if low < 0 else max(low - beyond, 0.0)
+    highest = high + beyond if high > 0 else min(high + beyond, 0.0)
+    return np.array([lowest, highest])
