@@ -36,7 +36,7 @@ ROOMS = (
     ("tabular.fitting",),
     ("tabular.predictive",),
     ("tabular.model",),
-    ("tabular.joint", "tabular.drawing", "tabular.held_out_cells"),
+    ("tabular.joint", "tabular.drawing", "tabular.held_out_cells", "tabular.scoring"),
     ("tabular.calibration", "tabular.mixing"),
     ("tabular.completion",),
     ("tabular.interface",),

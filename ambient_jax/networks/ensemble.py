@@ -69,6 +69,15 @@ class Ensemble:
             return FlatParams(denoiser=network)
         return dataclasses.replace(cast(Any, self.member), **fields)
 
+    def members(self, params: Params) -> list[tuple[Denoiser, Params]]:
+        """Returns the K networks and their parameters."""
+
+        def entry(tree, k):
+            return jax.tree.map(lambda leaf: leaf[k], tree)
+
+        return [(self.member_with(entry(self.member_fields, k)), entry(params, k))
+                for k in range(self.size)]  # fmt: skip
+
     def member_log_probabilities(
         self, params: Params, z: Tokens, context: Context | None = None
     ) -> Float[Array, "K B L V"]:

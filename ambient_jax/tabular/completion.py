@@ -11,7 +11,6 @@ from ambient_jax import keys
 from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import Calibration
-from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.prediction import Prediction
 from ambient_jax.tabular.drawing import cells_of, central_numbers, drawn_numbers
@@ -240,19 +239,3 @@ def generate_rows(
     out = pd.concat(series, axis=1)
     out.columns = pd.Index([field.name for field in schema])
     return out
-
-
-def score_rows(
-    codec: TableCodec, model: TableModel | None, frame: pd.DataFrame
-) -> np.ndarray:
-    """`log p(observed cells)` `[N]` in nats; see `AmbientImputer.score_samples`."""
-    encoded = codec.encode(frame)
-    total = np.zeros(len(frame))
-    for i, column in enumerate(codec.columns):
-        if isinstance(column.coder, CategoryColumn):
-            observed = frame.iloc[:, column.position].notna().to_numpy()
-            unseen = observed & (encoded.tokens[:, i] == codec.num_values)
-            total[unseen] -= np.log(column.coder.count + 2.0)
-    if model is not None:
-        total += model.log_density(encoded)
-    return total

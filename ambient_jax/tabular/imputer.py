@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from ambient_jax.tabular import saving
 from ambient_jax.tabular.calibration import Calibration, calibrate
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
-from ambient_jax.tabular.completion import Completion, generate_rows, score_rows
+from ambient_jax.tabular.completion import Completion, generate_rows
 from ambient_jax.tabular.fitting.fit import fit_network
 from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
@@ -29,6 +29,7 @@ from ambient_jax.tabular.interface.parameters import (
 )
 from ambient_jax.tabular.mixing import with_regression
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.scoring import score_rows
 
 
 class AmbientImputer(TransformerMixin, BaseEstimator):

@@ -13,9 +13,8 @@ from ambient_jax import keys
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_table_mesh
+from ambient_jax.networks.ensemble import Ensemble
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
-from ambient_jax.tabular.columns.density import log_density
-from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.columns.prediction import Prediction
 from ambient_jax.tabular.linear.regression import Regression
 from ambient_jax.tabular.predictive import column_probabilities
@@ -29,15 +28,6 @@ MAX_CHUNK_PROBABILITIES = 2**26
 
 ROWS_AT_ONCE = 2**16
 """Number of rows, over all draws, that callers of `TableModel.draws` draw at once."""
-
-MAX_CHAIN_LENGTH = 40
-"""Rows of at most this many tokens are scored by the chain rule, which takes one call
-of the network per token. Longer rows are scored by the ELBO, in ten calls."""
-
-NUM_ORDERS = 2
-"""How many random orders of the chain rule, or repeats of the ELBO, a score is the mean
-of. More would lower its variance, and cost as much again."""
-
 
 ColumnPart = tuple[int, np.ndarray, np.ndarray]
 """A column's index, positions of rows `[n]`, and probabilities `[n, K]` of its tokens
@@ -70,17 +60,22 @@ class TableModel:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
 
     @cached_property
-    def _functions_by_reveals(self) -> dict[int, RowFunctions]:
-        return {}
+    def functions(self) -> RowFunctions:
+        """The row functions of the whole ensemble, for predictions and scores."""
+        return RowFunctions(
+            self.denoiser, make_table_mesh(), self.batch_size, Sampler(num_reveals=1)
+        )
 
-    def functions(self, reveals: int = 1) -> RowFunctions:
-        """The network's row functions, whose sampler takes `reveals` steps."""
-        if reveals not in self._functions_by_reveals:
-            self._functions_by_reveals[reveals] = RowFunctions(
-                self.denoiser, make_table_mesh(), self.batch_size,
-                Sampler(num_reveals=reveals),
-            )  # fmt: skip
-        return self._functions_by_reveals[reveals]
+    @cached_property
+    def _drawing(self) -> list[tuple[RowFunctions, Params]]:
+        """The row functions of each member of the ensemble, and its parameters."""
+        networks = [(self.denoiser, self.params)]
+        if isinstance(self.denoiser, Ensemble):
+            networks = self.denoiser.members(self.params)
+        sampler = Sampler(num_reveals=min(self.codec.length, self.max_reveals))
+        mesh = make_table_mesh()
+        return [(RowFunctions(network, mesh, self.batch_size, sampler), params)
+                for network, params in networks]  # fmt: skip
 
     def probabilities(
         self, encoded: Encoded, rows: np.ndarray
@@ -99,7 +94,7 @@ class TableModel:
         chunk = rows_at_once(length, num_values, self.batch_size)
         for begin in range(0, len(rows), chunk):
             chosen = rows[begin : begin + chunk]
-            logits = self.functions().logits(
+            logits = self.functions.logits(
                 self.params, key, encoded.tokens[chosen],
                 context=encoded.context[chosen],
             )  # fmt: skip
@@ -174,8 +169,10 @@ class TableModel:
     ) -> np.ndarray:  # fmt: skip
         """Draws all masked tokens of each row jointly and m times, given the visible.
 
-        The number of reverse steps depends on the number of columns alone, so that a
-        row's draws do not depend on what is missing in the other rows.
+        Each is made by one member of an ensemble, which members take in turn: a draw of
+        the mixture of their joint distributions, at the cost of a single network. The
+        number of reverse steps depends on the number of columns alone, so that a row's
+        draws do not depend on what is missing in the other rows.
 
         Args:
           tokens: `[N, L]`, MASK where a token is to be drawn.
@@ -189,66 +186,19 @@ class TableModel:
           `[m, N, L]` without MASK; visible tokens are as they were.
         """
         count, ids = len(numbers), np.arange(len(tokens)) if ids is None else ids
-        drawn = self.functions(min(self.codec.length, self.max_reveals)).numbered_draw(
-            self.params, keys.derive(seed, keys.Purpose.IMPUTE),
-            np.tile(tokens, (count, 1)),
-            np.repeat(np.asarray(numbers, np.uint32), len(tokens)),
-            context=np.tile(context, (count, 1)), ids=np.tile(ids, count),
-        )  # fmt: skip
-        return np.asarray(drawn).reshape(count, *tokens.shape)
-
-    def log_density(self, encoded: Encoded) -> np.ndarray:
-        """Log densities `[N]` of the observed cells of rows, in nats.
-
-        The tokens that no regression predicts come first, in random orders, then the
-        numbers inside their bins, then the other columns one after another.
-        """
-        last = [] if self.regression is None else self.regression.columns
-        mask = self.codec.num_values
-        tokens, values = encoded.tokens.copy(), encoded.values.copy()
-        tokens[:, last], values[:, last] = mask, np.nan
-        shown = dataclasses.replace(encoded, tokens=tokens, values=values)
-        total = self._log_probability(shown) + self._log_density_inside(shown)
-        rows = np.arange(len(tokens))
-        for index in last:
-            cells = np.zeros(tokens.shape, bool)
-            cells[:, index] = encoded.tokens[:, index] != mask
-            for _, own, prediction in self.predictions(shown, rows, cells):
-                total[own] += prediction.log_density(encoded.values[own, index])
-            tokens[:, index] = encoded.tokens[:, index]
-            values[:, index] = encoded.values[:, index]
-        return total
-
-    def _log_probability(self, encoded: Encoded) -> np.ndarray:
-        """`log p(observed tokens)` `[N]` in nats, the mean over `NUM_ORDERS` orders.
-
-        All rows have the same orders, so that a row's score depends on the row alone.
-        """
-        tokens = encoded.tokens
-        scored = tokens != self.codec.num_values
-        same = np.zeros(len(tokens), np.int64)
-        functions, total = self.functions(), np.zeros(len(tokens))
-        exact = self.codec.length <= MAX_CHAIN_LENGTH
-        score = functions.chain_rule if exact else functions.elbo
-        for order in range(NUM_ORDERS):
-            nats = score(
-                self.params, jax.random.key(order), tokens, scored,
-                context=encoded.context, ids=same,
-            )  # fmt: skip
-            total -= nats if exact else nats.mean(axis=1)
-        return total / NUM_ORDERS
-
-    def _log_density_inside(self, encoded: Encoded) -> np.ndarray:
-        """`log p(value | token)` `[N]`, summed over the observed numbers of a row."""
-        total = np.zeros(len(encoded.tokens))
-        for i, column in enumerate(self.codec.columns):
-            if isinstance(column.coder, NumberColumn):
-                known = np.isfinite(encoded.values[:, i])
-                total[known] += log_density(
-                    column.coder, encoded.values[known, i],
-                    encoded.tokens[known, i].astype(int),
-                )  # fmt: skip
-        return total
+        key = keys.derive(seed, keys.Purpose.IMPUTE)
+        number = np.repeat(np.asarray(numbers, np.uint32), len(tokens))
+        z, context, ids = (np.concatenate([part] * count)
+                           for part in (tokens, context, ids))  # fmt: skip
+        drawn, networks = z.copy(), self._drawing
+        member = (ids.astype(np.int64) + number) % len(networks)
+        for k, (functions, params) in enumerate(networks):
+            own = np.flatnonzero(member == k)
+            if len(own):
+                drawn[own] = functions.numbered_draw(
+                    params, key, z[own], number[own], context=context[own], ids=ids[own]
+                )
+        return drawn.reshape(count, *tokens.shape)
 
 
 def rows_at_once(length: int, num_values: int, batch_size: int) -> int:
