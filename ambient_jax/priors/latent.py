@@ -56,7 +56,7 @@ class LatentPrior(MixturePrior):
     num_steps: int = 400
     batch_size: int = 512
     fit_points: int = 2048
-    points: int = 65536
+    points: int = 16384
     learning_rate: float = 2e-3
     weight_decay: float = 1.0
 
