@@ -59,6 +59,9 @@ ALLOWED = {
     "orbax": ("training.checkpoint",),
     "tensorflow_datasets": ("data.ambient_mnist",),
     "ml_collections": ("experiment",),
+    "ambient_jax.diffusion.gaussian": (
+        "diffusion.gaussian", "networks", "assembly",
+    ),
     "ambient_jax.diffusion.masked": (
         "diffusion.masked", "inference", "assembly", "model", "tabular", "experiment",
         "api",
