@@ -34,6 +34,7 @@ ROOMS = (
     ("tabular.columns",),
     ("tabular.linear",),
     ("tabular.fitting",),
+    ("tabular.gaussian",),
     ("tabular.predictive",),
     ("tabular.model",),
     ("tabular.joint",),
@@ -41,7 +42,7 @@ ROOMS = (
     ("tabular.completion",),
     ("tabular.interface",),
     ("tabular.files", "tabular.pooling", "tabular.saving"),
-    ("tabular.imputer",),
+    ("tabular.imputer", "tabular.diffputer"),
     ("report",),
     ("experiment",),
     ("api",),
@@ -60,7 +61,7 @@ ALLOWED = {
     "tensorflow_datasets": ("data.ambient_mnist",),
     "ml_collections": ("experiment",),
     "ambient_jax.diffusion.gaussian": (
-        "diffusion.gaussian", "networks", "assembly",
+        "diffusion.gaussian", "networks", "inference", "assembly", "tabular",
     ),
     "ambient_jax.diffusion.masked": (
         "diffusion.masked", "inference", "assembly", "model", "tabular", "experiment",
