@@ -62,6 +62,7 @@ ALLOWED = {
     "ml_collections": ("experiment",),
     "ambient_jax.diffusion.gaussian": (
         "diffusion.gaussian", "networks", "inference", "assembly", "tabular",
+        "experiment",
     ),
     "ambient_jax.diffusion.masked": (
         "diffusion.masked", "inference", "assembly", "model", "tabular", "experiment",
