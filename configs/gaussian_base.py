@@ -28,7 +28,7 @@ def get_config(data: str = "digits") -> ConfigDict:
             "on": False,  # whether there are E-steps
             "row_share": 1.0,  # share of the rows drawn per E-step
             "observation_noise": 0.01,  # sd of observed cells, in draws of the others
-            "cg_iterations": 3,  # of conjugate gradients per noise level
+            "cg_iterations": 1,  # of conjugate gradients per noise level
         }
     )
     config.prior = ConfigDict(

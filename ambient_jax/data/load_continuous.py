@@ -148,6 +148,12 @@ def _scaled(
     flat, test, shown = (
         part.reshape(len(part), -1) for part in (x, x_test, shown_test)
     )
+    if noise and noise >= np.nanstd(flat):
+        raise ArgumentError(
+            "noise",
+            f"{{argument}}={noise}: the values themselves have a standard deviation of "
+            f"{np.nanstd(flat):.3g}; the noise in them must be smaller",
+        )
     # A noise of one level in all cells is one only where all cells share a scale.
     scaling = Scaling.fit(flat, pooled=len(shape) > 1 or noise > 0, noise=noise)
     held_out = None

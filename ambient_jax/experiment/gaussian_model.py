@@ -87,7 +87,7 @@ def load(workdir: Workdir, config: Config) -> GaussianModel:
     Raises:
       UserError: there is no checkpoint.
     """
-    shape, scaling = workdir.scaling()
+    shape, scaling, observed_share = workdir.continuous()
     noise = float(config.data.noise / (2.0 * scaling.sd.max()))
     network = gaussian_build.denoiser(config, int(np.prod(shape)))
     settings = gaussian_build.settings(config, noise)
@@ -98,9 +98,7 @@ def load(workdir: Workdir, config: Config) -> GaussianModel:
     )  # fmt: skip
     masked = config.objective.method == "ambient"
     # Its samples are drawn with the share of visible cells that training had.
-    share = 1.0 - config.objective.hidden_share
-    if masked and config.data.missingness.name != "none":
-        share *= 1.0 - config.data.missingness.rate
+    share = observed_share * (1.0 - config.objective.hidden_share)
     functions = GaussianFunctions(
         network, make_mesh(), settings.estep_batch_size,
         gaussian_build.completer(config, settings), share if masked else None,

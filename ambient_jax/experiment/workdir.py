@@ -101,8 +101,10 @@ class Workdir:
                 "remove it, and the command that trained the run writes it anew"
             ) from error
 
-    def scaling(self) -> tuple[tuple[int, ...], Scaling]:
-        """Returns the shape of a row and the scaling of a run on continuous rows.
+    def continuous(self) -> tuple[tuple[int, ...], Scaling, float]:
+        """Returns what a run on continuous rows was trained on.
+
+        That is the shape of a row, the scaling, and the share of observed cells.
 
         Raises:
           UserError: data.json does not say.
@@ -111,11 +113,12 @@ class Workdir:
         try:
             shape = tuple(int(size) for size in data["shape"])
             mean, sd = (np.asarray(data[name], float) for name in ("mean", "sd"))
+            share = float(data["observed_share"])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self / 'data.json'} does not say what the run was trained on"
             ) from error
-        return shape, Scaling(mean=mean, sd=sd)
+        return shape, Scaling(mean=mean, sd=sd), share
 
     def release(self) -> None:
         """Lets another process use the folder."""

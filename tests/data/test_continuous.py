@@ -142,6 +142,12 @@ def test_a_cell_that_no_row_observes_is_refused(tmp_path):
         ContinuousSource(source=saved(tmp_path, x=x)).load()
 
 
+def test_noise_that_is_larger_than_all_spread_is_refused(tmp_path):
+    path = saved(tmp_path, x=RNG.normal(size=(50, 3)))
+    with pytest.raises(ArgumentError, match="must be smaller"):
+        ContinuousSource(source=path, noise=3.0).load()
+
+
 def test_noise_below_0_is_refused():
     with pytest.raises(ArgumentError, match="noise must not be below 0"):
         ContinuousSource(source="digits", noise=-0.1)

@@ -107,6 +107,17 @@ def test_conjugate_gradients_solve_each_row_apart():
     assert np.abs(one - expected).max() > 0.01
 
 
+def test_a_direction_without_curvature_ends_the_row_it_is_of():
+    """A network's Jacobian may be indefinite: the step would be two thousand long."""
+    diagonal = jnp.asarray([[1.0, -0.999], [1.0, 0.5]])
+    b = jnp.ones((2, 2))
+    found = np.asarray(conjugate_gradients(lambda v: diagonal * v, b, 4, floor=0.1))
+    np.testing.assert_array_equal(found[0], 0.0)
+    np.testing.assert_allclose(found[1], [1.0, 2.0], rtol=1e-5)
+    free = np.asarray(conjugate_gradients(lambda v: diagonal * v, b, 1))
+    assert np.abs(free[0]).max() > 1000
+
+
 def test_more_resamplings_bring_known_cells_and_drawn_ones_together():
     """Ten passes a level halve the error of one; they do not remove it."""
     sampler = EdmSampler(num_steps=30)
