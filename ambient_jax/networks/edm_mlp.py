@@ -119,4 +119,4 @@ class EdmMlp:
             return cast(Array, self.module.apply({"params": params}, x, c_noise))
 
         given = x if visible is None else x * visible
-        return self.preconditioning.estimate(raw, given, sigma)
+        return self.preconditioning.estimate(raw, given, sigma, visible)

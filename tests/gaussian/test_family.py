@@ -236,6 +236,20 @@ def test_a_masked_network_is_blind_to_hidden_cells():
         EdmMlp(length=4, width=8).apply(params, x, sigma, seen)
 
 
+def test_hidden_cells_are_estimated_on_the_scale_of_the_data_at_every_level():
+    """A given cell is nearly known at a low level; a hidden one is not."""
+    network = EdmMlp(length=4, width=8, depth=1, masked=True)
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda p: p + rng.normal(size=p.shape).astype(np.float32),
+        network.init(jax.random.key(0)),
+    )
+    x, seen = jnp.ones((1, 4)), jnp.asarray([[1.0, 1.0, 0.0, 0.0]])
+    found = network.apply(params, x, jnp.full((1, 1), 1e-4), seen)[0]
+    np.testing.assert_allclose(found[:2], 1.0, atol=0.01)
+    assert np.abs(found[2:]).min() > 0.01
+
+
 def test_the_network_starts_as_the_skip_connection_and_reads_the_level():
     network = EdmMlp(length=4, width=8, depth=1)
     params = network.init(jax.random.key(0))

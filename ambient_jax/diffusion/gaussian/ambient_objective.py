@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.diffusion.gaussian.levels import LogNormal
@@ -19,7 +20,8 @@ class AmbientObjective:
     With A the natural mask and `A~` a random part of it, the network sees `A~ x_t` and
     `A~`, and its estimate is compared with `A x_0`. It cannot tell which of the cells
     that it is not given have a target, so that its minimum is `E[x_0 | A~ x_t, A~]` in
-    every cell that is observed somewhere.
+    every cell that is observed somewhere. A hidden cell is weighted, and scaled by the
+    network, as one at infinite noise.
 
     Attributes:
       levels, preconditioning: see `EdmObjective`.
@@ -63,6 +65,10 @@ class AmbientObjective:
         visible = visible.astype(x.dtype)
         noisy = visible * (x + sigma * jax.random.normal(k_noise, x.shape))
         estimate = bind(denoiser, params, visible)(noisy, sigma)
-        row_weight = self.preconditioning.loss_weight(sigma)
-        loss = squared_error(estimate, x, row_weight, known.astype(x.dtype))
+        weight = jnp.where(
+            visible > 0,
+            self.preconditioning.loss_weight(sigma),
+            self.preconditioning.hidden_weight,
+        )
+        loss = squared_error(estimate, x, weight, known.astype(x.dtype))
         return loss, {"loss": loss}

@@ -46,20 +46,25 @@ def cells_of(batch: Batch) -> Cells:
 def squared_error(
     estimate: Values,
     target: Values,
-    row_weight: Sigmas,
+    level_weight: Float[Array, "B K"],
     cell_weight: Float[Array, "B L"],
 ) -> Float[Array, ""]:
     """Weighted mean squared error over cells.
 
-        sum_b row_weight_b sum_i w_bi (estimate_bi - target_bi)^2 / sum_bi w_bi
+        sum_bi level_weight_bi w_bi (estimate_bi - target_bi)^2 / sum_bi w_bi
 
-    With `row_weight = Preconditioning.loss_weight` it is the loss of EDM (Karras et al.
-    2022, arXiv 2206.00364, eq. 2), which `E[target | input]` minimises.
+    With `level_weight = Preconditioning.loss_weight` it is the loss of EDM (Karras et
+    al. 2022, arXiv 2206.00364, eq. 2), which `E[target | input]` minimises.
+
+    Args:
+      estimate, target: rows.
+      level_weight: of the noise level, `[B, 1]` or `[B, L]`.
+      cell_weight: w >= 0 of each cell.
 
     Returns:
       A scalar; 0 with zero gradient where all cell weights are 0.
     """
-    total = jnp.sum(row_weight * cell_weight * (estimate - target) ** 2)
+    total = jnp.sum(level_weight * cell_weight * (estimate - target) ** 2)
     return total / jnp.maximum(jnp.sum(cell_weight), 1.0)
 
 

@@ -56,12 +56,31 @@ class Preconditioning:
         """`(sigma^2 + sigma_d^2) / (sigma sigma_d)^2`, which is `1 / c_out^2`."""
         return (sigma**2 + self.sigma_data**2) / (sigma * self.sigma_data) ** 2
 
+    @property
+    def hidden_weight(self) -> float:
+        """Loss weight of a cell that the network is not given: `1 / sigma_d^2`."""
+        return 1.0 / self.sigma_data**2
+
     def estimate(
         self,
         raw: Callable[[Values, Sigmas], Float[Array, "B L"]],
         x: Values,
         sigma: Sigmas,
+        visible: Values | None = None,
     ) -> Values:
-        """Returns `h(x, sigma)` of a raw network `F(c_in x, c_noise)`."""
+        """Returns `h(x, sigma)` of a raw network `F(c_in x, c_noise)`.
+
+        A cell that is not given is one at infinite noise, whatever the level of the
+        others is: there `h = sigma_d F`.
+
+        Args:
+          raw: F.
+          x: noisy rows.
+          sigma: their levels.
+          visible: 1 where a cell is given, 0 where it is not; None: all are.
+        """
         inner = raw(self.scale_in(sigma) * x, self.noise(sigma))
-        return self.skip(sigma) * x + self.out(sigma) * inner
+        given = self.skip(sigma) * x + self.out(sigma) * inner
+        if visible is None:
+            return given
+        return jnp.where(visible > 0, given, self.sigma_data * inner)
