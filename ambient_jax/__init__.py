@@ -21,6 +21,8 @@ _HOMES = {
     "ambient_jax.model": ("Model",),
     "ambient_jax.tabular.columns.codec": ("TableCodec",),
     "ambient_jax.tabular.imputer": ("AmbientImputer",),
+    "ambient_jax.tabular.diffputer": ("DiffPuterImputer",),
+    "ambient_jax.tabular.gaussian.recipe": ("DiffPuterRecipe",),
     "ambient_jax.tabular.pooling": ("pool",),
     "ambient_jax.tabular.fitting.recipe": ("Recipe",),
     "ambient_jax.assembly.masked": ("MaskedSettings",),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ambient_jax.assembly.assemble import assemble
-from ambient_jax.assembly.priors import PriorSettings
+from ambient_jax.assembly.priors import PriorBuilder
 from ambient_jax.assembly.settings import SMALL, FamilySettings, Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
@@ -88,7 +88,7 @@ class Fit:
     batch_size: int = SMALL.batch_size
     learning_rate: float = SMALL.learning_rate
     em: bool = SMALL.em
-    prior: PriorSettings | None = SMALL.prior
+    prior: PriorBuilder | None = SMALL.prior
     sampler: Sampler = SMALL.sampler
     family: FamilySettings = SMALL.family
     seed: int = SMALL.seed

@@ -2,10 +2,11 @@
 
 The training loop, the E-step, the checkpoints and the evaluation suite work with any
 family that implements `Objective` and `Completer`; none of them knows what the numbers
-of a row mean. `diffusion/masked/` is the family of masked (absorbing-state) diffusion.
+of a row mean. `diffusion/masked/` is the family of masked (absorbing-state) diffusion,
+`diffusion/gaussian/` that of Gaussian noise on continuous rows.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -13,7 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from ambient_jax.types import Context, Denoise, Denoiser, Params, RootKey, RowKeys
+from ambient_jax.types import Context, Params, RootKey, RowKeys
 
 Rows = jax.Array | np.ndarray
 """Rows of a data set, `[B, ...]` or `[N, ...]`, in the numbers of the family."""
@@ -74,7 +75,7 @@ class Objective(Protocol):
 
     def __call__(
         self,
-        denoiser: Denoiser,
+        denoiser: Any,
         params: Params,
         batch: Batch,
         step: Int[Array, ""],
@@ -84,8 +85,8 @@ class Objective(Protocol):
         """Returns the loss of one batch and its metrics.
 
         Args:
-          denoiser, params: the network and the parameters that the loss is a function
-            of.
+          denoiser, params: the network of the family, and the parameters that the loss
+            is a function of.
           batch: see `Batch`.
           step: steps done so far, for weights that follow a schedule.
           key: of this step.
@@ -113,7 +114,7 @@ class Completer(Protocol):
         self,
         program: Hashable,
         schedule: tuple[Array, ...],
-        denoise: Denoise,
+        denoise: Callable[..., Array],
         rows: Array,
         completion: Array,
         keys: RowKeys,

@@ -1,4 +1,4 @@
-"""Types of arrays in signatures, and the protocol of a denoising network.
+"""Types of arrays in signatures, and the protocols of denoising networks.
 
 Axis legend, used in all signatures:
 
@@ -9,7 +9,8 @@ Axis legend, used in all signatures:
 
 Rows of tokens are `Integer[Array, "B L"]` with values `0..V-1`, or `MASK = V` where a
 token is masked. MASK is one symbol for tokens that the forward process masked and for
-cells that are missing in the data.
+cells that are missing in the data. Rows of continuous data are `Float[Array, "B L"]`
+with NaN where a cell is missing.
 """
 
 from collections.abc import Callable
@@ -25,8 +26,27 @@ Context: TypeAlias = Float[Array, "B F"]
 RowKeys: TypeAlias = Key[Array, " B"]
 RootKey: TypeAlias = Key[Array, ""]
 
+Values: TypeAlias = Float[Array, "B L"]
+Sigmas: TypeAlias = Float[Array, "B 1"]
+
 Denoise: TypeAlias = Callable[[Tokens], Logits]
 """A denoiser bound to its parameters: `z -> logits` of `p(x0 | z)`."""
+
+Estimate: TypeAlias = Callable[[Values, Sigmas], Values]
+"""A Gaussian denoiser bound to its parameters: `(x, sigma) -> E[x_0 | x]`."""
+
+
+@runtime_checkable
+class Network(Protocol):
+    """What the training loop needs of a network, whatever its family."""
+
+    def init(self, key: RootKey) -> Params:
+        """Returns random initial parameters."""
+        ...
+
+    def apply(self, *args: Any, **named: Any) -> Any:
+        """Returns what the network predicts; its parameters come first."""
+        ...
 
 
 @runtime_checkable
@@ -66,8 +86,45 @@ class Denoiser(Protocol):
         ...
 
 
-def bind(denoiser: Denoiser, params: Params, context: Context | None = None) -> Denoise:
-    """Returns `denoise(z) -> logits` with the parameters and the context fixed."""
+@runtime_checkable
+class GaussianDenoiser(Protocol):
+    """A network that estimates clean rows from rows with Gaussian noise.
+
+    It approximates `h(x, sigma) = E[x_0 | x_0 + sigma eps = x]` with eps ~ N(0, I).
+    """
+
+    @property
+    def length(self) -> int:
+        """L, the number of cells of a row."""
+        ...
+
+    def init(self, key: RootKey) -> Params:
+        """Returns random initial parameters."""
+        ...
+
+    def apply(
+        self, params: Params, x: Values, sigma: Sigmas, visible: Values | None = None
+    ) -> Values:
+        """Returns a float32 estimate of every cell, whatever the compute type.
+
+        Args:
+          params: a pytree as `init` returns it.
+          x: noisy rows; finite everywhere.
+          sigma: standard deviation of the noise of each row, above 0.
+          visible: 1 where a cell of `x` is given and 0 where it is not, in which case
+            its value must not affect the result. None: all cells are given.
+        """
+        ...
+
+
+def bind(
+    network: Network, params: Params, context: Context | None = None
+) -> Callable[..., Any]:
+    """Returns `apply` of a network with the parameters and the context fixed.
+
+    For a `Denoiser` that is `denoise(z) -> logits`, and for a `GaussianDenoiser`
+    `denoise(x, sigma) -> estimate`.
+    """
     if context is None:
-        return lambda z: denoiser.apply(params, z)
-    return lambda z: denoiser.apply(params, z, context)
+        return lambda *inputs: network.apply(params, *inputs)
+    return lambda *inputs: network.apply(params, *inputs, context)

@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.preprocessing import OrdinalEncoder
 
+from ambient_jax import DiffPuterImputer, DiffPuterRecipe
 from benchmarks.table_data import Task
 
 Complete = Callable[[pd.DataFrame], pd.DataFrame]
@@ -169,6 +170,24 @@ def hyperimpute(task: Task, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
     return coder.frame(full.to_numpy(float), frame)
 
 
+DIFFPUTER = DiffPuterRecipe(iterations=4, num_draws=5)
+"""Fewer iterations and draws than the defaults."""
+
+
+def diffputer(corrected: bool):
+    """`DiffPuterImputer` with the sizes of `DIFFPUTER`; numbers are not rounded."""
+
+    def fit(task: Task, seed: int) -> Complete:
+        floats = dict.fromkeys(task.numeric, float)
+        imputer = DiffPuterImputer(
+            corrected=corrected, categorical_features=task.categorical,
+            numeric_features=task.numeric, recipe=DIFFPUTER, random_state=seed,
+        ).fit(task.shown("train").astype(floats))  # fmt: skip
+        return lambda frame: imputer.transform(frame.astype(floats))
+
+    return fit
+
+
 PEERS = {
     "mean/mode": mean_mode,
     "iterative": sklearn_peer(iterative),
@@ -179,6 +198,8 @@ PEERS = {
 
 MORE_PEERS = {
     "no_holes": no_holes,
+    "diffputer": diffputer(corrected=False),
+    "diffputer_corrected": diffputer(corrected=True),
     "miceforest": both_at_once(miceforest),
     "hyperimpute": both_at_once(hyperimpute),
 }

@@ -34,6 +34,7 @@ ROOMS = (
     ("tabular.columns",),
     ("tabular.linear",),
     ("tabular.fitting",),
+    ("tabular.gaussian",),
     ("tabular.predictive",),
     ("tabular.model",),
     ("tabular.joint", "tabular.drawing", "tabular.held_out_cells", "tabular.scoring"),
@@ -41,7 +42,7 @@ ROOMS = (
     ("tabular.completion",),
     ("tabular.interface",),
     ("tabular.files", "tabular.pooling", "tabular.saving"),
-    ("tabular.imputer",),
+    ("tabular.imputer", "tabular.diffputer"),
     ("report",),
     ("experiment",),
     ("api",),
@@ -59,6 +60,10 @@ ALLOWED = {
     "orbax": ("training.checkpoint",),
     "tensorflow_datasets": ("data.ambient_mnist",),
     "ml_collections": ("experiment",),
+    "ambient_jax.diffusion.gaussian": (
+        "diffusion.gaussian", "networks", "inference", "assembly", "tabular",
+        "experiment",
+    ),
     "ambient_jax.diffusion.masked": (
         "diffusion.masked", "inference", "assembly", "model", "tabular", "experiment",
         "api",

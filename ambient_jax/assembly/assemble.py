@@ -3,13 +3,14 @@
 from jax.sharding import Mesh
 
 from ambient_jax.assembly.settings import Settings
+from ambient_jax.data.continuous import ContinuousData
 from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.mesh import make_mesh
 from ambient_jax.networks.ensemble import Ensemble
 from ambient_jax.training.ensemble import EnsembleObjective, PerMember
 from ambient_jax.training.optimizer import KINDS, Optimizer, make_optimizer
 from ambient_jax.training.trainer import Trainer
-from ambient_jax.types import Denoiser
+from ambient_jax.types import Network
 
 
 def build_optimizer(settings: Settings, members: int = 1) -> Optimizer | PerMember:
@@ -32,8 +33,8 @@ def build_optimizer(settings: Settings, members: int = 1) -> Optimizer | PerMemb
 
 
 def assemble(
-    denoiser: Denoiser,
-    data: IncompleteData,
+    denoiser: Network,
+    data: IncompleteData | ContinuousData,
     settings: Settings,
     mesh: Mesh | None = None,
 ) -> Trainer:
@@ -52,7 +53,7 @@ def assemble(
     """
     prior = None
     if settings.em and settings.prior is not None:
-        prior = settings.prior.build(data.shape, data.num_values)
+        prior = settings.prior.prior_of(data)
     estep = settings.estep(data.missing_share, prior)
     objective = settings.family.objective(settings.plan, estep.start_round)
     members = denoiser.size if isinstance(denoiser, Ensemble) else 1

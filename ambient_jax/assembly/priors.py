@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
+from ambient_jax.data.dataset import IncompleteData
 from ambient_jax.errors import UserError
 from ambient_jax.family import Prior
 from ambient_jax.networks.decoder import Decoder
@@ -23,9 +25,22 @@ SMOOTHING, LEAST_SMOOTHING = 1 / 14, 0.8
 least: chosen on MNIST14 and on digits."""
 
 
+@runtime_checkable
+class PriorBuilder(Protocol):
+    """Settings of a prior, from which `assemble` builds it."""
+
+    def rounds(self, rounds: int) -> int:
+        """Number of rounds, of a run of so many, in which the prior draws."""
+        ...
+
+    def prior_of(self, data: Any) -> Prior:
+        """Returns the prior for the training rows of the family."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class PriorSettings:
-    """A prior by its name, and for how long it draws.
+    """A prior of tokens by its name, and for how long it draws (`PriorBuilder`).
 
     Attributes:
       name: `independent` (marginal shares), `factors` (factor analysis of tokens) or
@@ -55,6 +70,10 @@ class PriorSettings:
     def rounds(self, rounds: int) -> int:
         """Number of rounds, of a run of so many, in which the prior draws."""
         return round(self.share * rounds)
+
+    def prior_of(self, data: IncompleteData) -> Prior:
+        """Returns the prior for rows of tokens; see `build`."""
+        return self.build(data.shape, data.num_values)
 
     def build(self, shape: tuple[int, ...], num_values: int) -> Prior:
         """Returns the prior for rows of `shape` with `num_values` values.

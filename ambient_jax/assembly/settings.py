@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ambient_jax.assembly.masked import MaskedSettings, round_at
-from ambient_jax.assembly.priors import PriorSettings
+from ambient_jax.assembly.priors import PriorBuilder, PriorSettings
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.family import Completer, Objective, Prior
 from ambient_jax.training.estep import EStep
@@ -39,8 +39,8 @@ class Settings:
     on a GPU or TPU. `SMALL` is for minutes on two cores.
 
     Attributes:
-      rounds, steps_per_round, batch_size, estep_batch_size, log_every, ema_decay, seed:
-        see `Plan`. Batch sizes are rows over all devices.
+      rounds, steps_per_round, batch_size, estep_batch_size, log_every, ema_decay, seed,
+        new_networks: see `Plan`. Batch sizes are rows over all devices.
       optimizer: `adamw` or `muon`.
       learning_rate, warmup_steps, weight_decay, clip_norm: see `make_optimizer`.
       em: whether there are E-steps.
@@ -48,7 +48,7 @@ class Settings:
         prior, else by the missing share of the data.
       prior: what draws the first completions; None: the network draws all of them.
       initial_row_share, row_share, use_ema: see `EStep`.
-      sampler: of samples and completions after training.
+      sampler: of samples and completions after training, of masked diffusion.
       family: settings of the diffusion family.
 
     Raises:
@@ -62,6 +62,7 @@ class Settings:
     log_every: int = Plan.log_every
     ema_decay: float = Plan.ema_decay
     seed: int = Plan.seed
+    new_networks: bool = Plan.new_networks
     optimizer: str = "adamw"
     learning_rate: float = 1e-3
     warmup_steps: int = 200
@@ -69,7 +70,7 @@ class Settings:
     clip_norm: float = 1.0
     em: bool = True
     em_start: float | None = None
-    prior: PriorSettings | None = PriorSettings()
+    prior: PriorBuilder | None = PriorSettings()
     initial_row_share: float = EStep.initial_row_share
     row_share: float = EStep.row_share
     use_ema: bool = EStep.use_ema
@@ -106,7 +107,7 @@ class Settings:
 
         Args:
           missing_share: see `start_round`.
-          prior: as `PriorSettings.build` returns it; None: there is none.
+          prior: as `PriorBuilder.prior_of` returns it; None: there is none.
         """
         start = self.start_round(missing_share)
         by_prior = 0

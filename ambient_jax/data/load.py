@@ -66,7 +66,7 @@ def load_dataset(
             )
         rows = read_npz(source)
     else:
-        rows = _picture_rows(_pictures(source, dir, rng), side, tokenizer, rng)
+        rows = _picture_rows(read_pictures(source, dir, rng), side, tokenizer, rng)
     return from_rows(
         rows, source, missingness=missingness, num_train=num_train, num_valid=num_valid,
         num_test=num_test, seed=seed, complete=complete,
@@ -107,7 +107,12 @@ def from_rows(
     return _masked(name, rows, incomplete, missingness, num_valid, seed, complete)
 
 
-def _pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
+def read_pictures(source: str, dir: str | None, rng) -> pictures.Pictures:
+    """Returns the grey levels of a known set.
+
+    Raises:
+      UserError: the source is unknown, or its data cannot be used.
+    """
     if source == "digits":
         return pictures.digits(rng)
     if source == "mnist":

@@ -57,7 +57,7 @@ def read_npz(path: str | Path) -> Rows:
       UserError: the file cannot be read, or its arrays cannot be used.
     """
     path = Path(path).expanduser()
-    return check_arrays(_open(path), str(path))
+    return check_arrays(open_npz(path), str(path))
 
 
 def check_arrays(arrays: Mapping[str, np.ndarray], path: str) -> Rows:
@@ -137,7 +137,12 @@ def whole_numbers(where: str, x: Any) -> np.ndarray:
     return x.astype(np.int64)
 
 
-def _open(path: Path) -> dict[str, np.ndarray]:
+def open_npz(path: Path) -> dict[str, np.ndarray]:
+    """Returns the arrays of a file by name.
+
+    Raises:
+      UserError: the file cannot be read.
+    """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):

@@ -6,7 +6,7 @@ section. `configs/base.py` says what each field means.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args
 
 from ambient_jax.assembly.assemble import build_optimizer
@@ -50,10 +50,10 @@ def dataset(config: Config) -> Dataset:
     missing = choose("data.missingness.name", MECHANISMS, mechanism.name)
     tokens = choose("data.tokenizer.name", TOKENIZERS, tokenizer.name)
     choose("data.complete", dict.fromkeys(get_args(Complete)), c.complete)
-    missingness = construct("data.missingness", missing, **_accepted(
+    missingness = construct("data.missingness", missing, **accepted(
         missing, rate=mechanism.rate, strength=mechanism.strength, size=mechanism.size,
     ))  # fmt: skip
-    tokenizer = construct("data.tokenizer", tokens, **_accepted(
+    tokenizer = construct("data.tokenizer", tokens, **accepted(
         tokens, threshold=tokenizer.threshold, num_values=tokenizer.num_values
     ))  # fmt: skip
     try:
@@ -141,7 +141,7 @@ def _family(config: Config) -> MaskedSettings:
     kind = choose("objective.schedule", SCHEDULES, c.schedule)
     return construct(
         "consistency", MaskedSettings,
-        schedule=construct("objective", kind, **_accepted(kind, power=c.power)),
+        schedule=construct("objective", kind, **accepted(kind, power=c.power)),
         imputed_weight=c.imputed_weight, natural_share=c.natural_share,
         query_masking=_query_masking(c.copied_share),
         consistency=consistency, consistency_weight=hard.weight,
@@ -173,10 +173,15 @@ def _sampler(section: str, c: Config) -> Sampler:
 
 def check_numbers(config: Config) -> None:
     """Refuses numbers that are not finite or below the minimum of their field."""
+    check_finite(config, MINIMUM)
+
+
+def check_finite(config: Config, minima: Mapping[str, int]) -> None:
+    """Refuses numbers that are not finite, or below the minimum that `minima` has."""
     for field, value in flatten(config.to_dict()).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"config.{field} must be a finite number, got {value}")
-    for field, minimum in MINIMUM.items():
+    for field, minimum in minima.items():
         section, name = field.split(".")
         value = getattr(getattr(config, section), name)
         if value < minimum:
@@ -213,7 +218,8 @@ def _check_share(field: str, value: float | None) -> None:
         raise UserError(f"config.{field} must lie in [0, 1), got {value}")
 
 
-def _accepted(maker: Any, **fields: Any) -> dict[str, Any]:
+def accepted(maker: Any, **fields: Any) -> dict[str, Any]:
+    """Returns those of the fields that a dataclass has."""
     names = getattr(maker, "__dataclass_fields__", {})
     return {name: value for name, value in fields.items() if name in names}
 

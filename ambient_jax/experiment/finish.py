@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ambient_jax import keys
+from ambient_jax.data.dataset import HeldOut
 from ambient_jax.evaluation import estimate
 from ambient_jax.experiment import environment
 from ambient_jax.experiment.setup import Setup
@@ -55,7 +56,8 @@ def _prior_figures(
 ) -> dict[str, float]:
     """The negative log-likelihood of complete test rows under the prior, exactly."""
     fit, held_out = setup.trainer.prior_fit, setup.dataset.held_out
-    if fit is None or progress.prior is None or not (held_out and held_out.complete):
+    of_tokens = isinstance(held_out, HeldOut) and held_out.complete
+    if fit is None or progress.prior is None or held_out is None or not of_tokens:
         return {}
     name = "prior_test_nll_nats"
     rows[name] = fit.nats(progress.prior, held_out.test)
@@ -122,5 +124,7 @@ SHOWN = (
     "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
     "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",
     "completion_nll_nats", "prior_test_nll_nats", "consistency_gap", "order_gap",
+    "test_imputation_mae", "test_denoising_rmse", "energy_distance",
+    "data_energy_distance",
     "train_items_per_s", "estep_items_per_s", "peak_memory_mib", "wall_s",
 )  # fmt: skip

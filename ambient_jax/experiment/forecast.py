@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ambient_jax.experiment.setup import Setup
-from ambient_jax.inference.row_functions import LEVELS
-from ambient_jax.inference.row_map import seconds
 from ambient_jax.keys import Purpose, derive
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.timing import time_estep, time_prior, time_step
@@ -154,7 +152,8 @@ def measure(setup: Setup, progress: Progress, every_rounds: int) -> Plan:
     start = trainer.estep.start_round
     evaluated = [(r + 1) % every_rounds == 0 or r + 1 == rounds for r in range(rounds)]
     costs = _evaluation_passes(setup, progress.completions)
-    per_pass, compilation = _time_pass(setup, progress)
+    key = derive(setup.config.seed, Purpose.EVALUATION)
+    per_pass, compilation = setup.time_pass(setup.params(progress), key)
     return Plan(
         mstep=time_step(trainer, progress) * trainer.plan.steps_per_round,
         esteps=tuple(esteps),
@@ -175,16 +174,7 @@ def _evaluation_passes(setup: Setup, completions: np.ndarray) -> tuple[int, int,
     complete = np.zeros_like(completions)
     last = completions if setup.trainer.estep.start_round is None else complete
     return (
-        suite.row_passes(setup.dataset.train.tokens, full=False) + gallery,
+        suite.row_passes(setup.dataset.train.rows, full=False) + gallery,
         suite.row_passes(complete, full=False) + gallery,
         suite.row_passes(last, full=True) + gallery,
     )
-
-
-def _time_pass(setup: Setup, progress: Progress) -> tuple[float, float]:
-    """Seconds per row and forward pass of an evaluation, and of one compilation."""
-    size, valid = setup.functions.batch_size, setup.dataset.valid
-    rows, scored = valid.tokens[:size], valid.observed[:size]
-    params, key = setup.params(progress), derive(setup.config.seed, Purpose.EVALUATION)
-    taken, first = seconds(lambda: setup.functions.elbo(params, key, rows, scored))
-    return taken / (size * LEVELS), first

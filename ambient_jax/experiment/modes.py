@@ -10,10 +10,21 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ambient_jax.assembly.assemble import build_optimizer
+from ambient_jax.data.continuous_npz import read_continuous
 from ambient_jax.data.npz import read_npz
 from ambient_jax.errors import ArgumentError, OutputError, UnfinishedRun, UserError
-from ambient_jax.experiment import build, environment, finish, setup, table, train
+from ambient_jax.experiment import (
+    build,
+    environment,
+    finish,
+    gaussian_model,
+    setup,
+    table,
+    train,
+)
 from ambient_jax.experiment.config import Config
+from ambient_jax.experiment.gaussian_build import is_gaussian
+from ambient_jax.experiment.make import make
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
 from ambient_jax.files import check_writable, output_errors, write_npz
 from ambient_jax.model import Model
@@ -82,7 +93,7 @@ def _train(flags: Any) -> int:
 
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:
-    made = setup.make(config, workdir / "classifier.npz")
+    made = make(config, workdir / "classifier.npz")
     workdir.check(config.to_dict(), made.dataset)
     checkpoints = Checkpoints(
         workdir.checkpoints, config.checkpoint.keep, read_only=True
@@ -95,7 +106,8 @@ def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:
 
 def _sample(flags: Any, workdir: Workdir, config: Config) -> None:
     output = _output(flags)
-    rows = load_model(workdir, config).sample(flags.num, seed=flags.seed)
+    load = gaussian_model.load if is_gaussian(config) else load_model
+    rows = load(workdir, config).sample(flags.num, seed=flags.seed)
     _write(output, {"x": rows})
     print(f"{len(rows)} samples: {output}")
 
@@ -103,6 +115,9 @@ def _sample(flags: Any, workdir: Workdir, config: Config) -> None:
 def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
     if not flags.input:
         raise UserError("no --input; give an .npz with `x`, -1 in the missing cells")
+    if is_gaussian(config):
+        _impute_continuous(flags, workdir, config)
+        return
     output, rows = _output(flags), read_npz(flags.input).x
     model = load_model(workdir, config)
     model.tokens(rows)  # refuses another shape before any work
@@ -111,6 +126,16 @@ def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
     else:
         drawn = model.impute(rows, num_draws=flags.num_draws, seed=flags.seed)
         _write(output, {"draws": drawn.astype(np.min_scalar_type(drawn.max()))})
+    print(f"{len(rows)} rows completed: {output}")
+
+
+def _impute_continuous(flags: Any, workdir: Workdir, config: Config) -> None:
+    output, rows = _output(flags), read_continuous(flags.input).x
+    model = gaussian_model.load(workdir, config)
+    if flags.statistic == "mean":
+        _write(output, {"mean": model.posterior_mean(rows, flags.seed)})
+    else:
+        _write(output, {"draws": model.impute(rows, flags.num_draws, flags.seed)})
     print(f"{len(rows)} rows completed: {output}")
 
 

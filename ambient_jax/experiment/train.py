@@ -14,7 +14,8 @@ from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.environment import peak_memory_mib
 from ambient_jax.experiment.forecast import Forecast, Plan, measure
 from ambient_jax.experiment.hooks import RunHooks
-from ambient_jax.experiment.setup import Setup, check_network, make
+from ambient_jax.experiment.make import make
+from ambient_jax.experiment.setup import Setup, check_network
 from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.experiment.workdir import Workdir
 from ambient_jax.files import write_npz
@@ -151,23 +152,12 @@ def save_missingness(setup: Setup, workdir: Workdir) -> None:
 
 
 def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
-    data, c = setup.dataset, setup.config
-    shape = "x".join(map(str, data.train.shape))
-    tests = len(data.held_out.test) if data.held_out else 0
+    c = setup.config
     print(
         f"{c.name} on {describe(setup.mesh)}, JAX {jax.__version__} -> {workdir.path}"
     )
-    print(
-        f"data {data.name}: {len(data.train)} + {len(data.valid)} + {tests} rows "
-        f"(train + valid + test) of {shape} tokens, {data.train.num_values} values; "
-        f"{data.observed_share:.1%} of the training cells are observed"
-    )
-    seen = len(np.unique(data.train.tokens[data.train.observed]))
-    if seen <= data.train.num_values // 2:
-        print(
-            f"hint: only {seen} of the {data.train.num_values} values occur; numbered "
-            "0.. without gaps (np.unique, return_inverse) they are learned faster"
-        )
+    for line in setup.lines:
+        print(line)
     steps = c.train.rounds * c.train.steps_per_round
     print(f"network: {size:,} parameters; {c.train.rounds} rounds, {steps} steps")
     estep, last = setup.trainer.estep, c.train.rounds - 1

@@ -8,10 +8,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from ambient_jax.data.continuous import ContinuousDataset, Scaling
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
 from ambient_jax.files import digest, write_json
 from ambient_jax.nesting import flatten
+
+AnyDataset = Dataset | ContinuousDataset
+"""A data set of either family."""
 
 
 class Workdir:
@@ -28,7 +32,9 @@ class Workdir:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def claim(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
+    def claim(
+        self, config: Mapping[str, Any], dataset: Dataset | ContinuousDataset
+    ) -> bool:
         """Locks the folder for this run; returns whether it holds a run already.
 
         Raises:
@@ -42,7 +48,9 @@ class Workdir:
             write_json(self / "config.json", config)
         return found
 
-    def check(self, config: Mapping[str, Any], dataset: Dataset) -> bool:
+    def check(
+        self, config: Mapping[str, Any], dataset: Dataset | ContinuousDataset
+    ) -> bool:
         """Returns whether the folder holds a run already. Writes nothing.
 
         Raises:
@@ -93,6 +101,25 @@ class Workdir:
                 "remove it, and the command that trained the run writes it anew"
             ) from error
 
+    def continuous(self) -> tuple[tuple[int, ...], Scaling, float]:
+        """Returns what a run on continuous rows was trained on.
+
+        That is the shape of a row, the scaling, and the share of observed cells.
+
+        Raises:
+          UserError: data.json does not say.
+        """
+        data = self._read("data.json") or {}
+        try:
+            shape = tuple(int(size) for size in data["shape"])
+            mean, sd = (np.asarray(data[name], float) for name in ("mean", "sd"))
+            share = float(data["observed_share"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self / 'data.json'} does not say what the run was trained on"
+            ) from error
+        return shape, Scaling(mean=mean, sd=sd), share
+
     def release(self) -> None:
         """Lets another process use the folder."""
         if self._lock is not None:
@@ -141,7 +168,7 @@ class Workdir:
             )
 
 
-def describe_data(dataset: Dataset) -> dict[str, Any]:
+def describe_data(dataset: AnyDataset) -> dict[str, Any]:
     """Returns sizes and fingerprints of the training rows and of the test rows."""
     train, held_out = dataset.train, dataset.held_out
     tests = () if held_out is None else (held_out.test, held_out.test_observed)
@@ -151,11 +178,19 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "valid_rows": len(dataset.valid),
         "test_rows": len(dataset.held_out.test) if dataset.held_out else 0,
         "shape": list(train.shape),
-        "num_values": train.num_values,
+        **_of_family(dataset),
         "observed_share": round(dataset.observed_share, 6),
-        "fingerprint": _fingerprint(train.tokens, dataset.valid.tokens),
+        "fingerprint": _fingerprint(train.rows, dataset.valid.rows),
         "test_fingerprint": _fingerprint(*tests),
     }
+
+
+def _of_family(dataset: AnyDataset) -> dict[str, Any]:
+    """V of tokens, or the scaling of continuous rows."""
+    if isinstance(dataset, ContinuousDataset):
+        scaling = dataset.scaling
+        return {"mean": scaling.mean.tolist(), "sd": scaling.sd.tolist()}
+    return {"num_values": dataset.train.num_values}
 
 
 def _fingerprint(*arrays: np.ndarray) -> str:

@@ -14,7 +14,8 @@ from ambient_jax.report.record import Record, read_record
 
 CURVES = (
     "test_nll_nats", "valid_nll_nats", "completion_nll_nats", "easy_loss",
-    "test_imputation_accuracy", "consistency_gap", "consistency_loss", "grad_norm",
+    "test_imputation_accuracy", "consistency_gap", "consistency_loss", "tweedie_loss",
+    "test_denoising_rmse", "grad_norm",
     "train_items_per_s",
 )  # fmt: skip
 """Metrics whose curves are shown, in this order."""
@@ -25,6 +26,10 @@ FIGURES = {
     "test_imputation_nll_nats": "negative ELBO of hidden cells given the shown ones",
     "test_imputation_accuracy": "most probable value of a hidden cell is the true one",
     "test_imputation_rmse": "of the posterior mean; grey levels in [0, 1]",
+    "test_imputation_mae": "of the posterior mean, in the units of the data",
+    "test_denoising_rmse": "of clean rows estimated from noisy ones, likewise",
+    "energy_distance": "of samples to test rows, in the units of the data",
+    "data_energy_distance": "the same for two halves of the test rows: the floor",
     "imputed_classifier_accuracy": "class of a completed test row",
     "sample_fid": "Fréchet distance of samples to test rows, classifier features",
     "data_fid": "the same for real rows: the floor",

@@ -6,9 +6,8 @@ from typing import Any, no_type_check
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ambient_jax.tabular import saving
 from ambient_jax.tabular.calibration import Calibration, calibrate
@@ -20,19 +19,19 @@ from ambient_jax.tabular.fitting.recipe import Recipe
 from ambient_jax.tabular.frames.kinds import holes_of
 from ambient_jax.tabular.frames.schema import schema_of
 from ambient_jax.tabular.held_out_cells import held_out_cells
-from ambient_jax.tabular.interface import outputs
 from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
     check_parameters,
     fit_codec,
     shifts_by_position,
 )
+from ambient_jax.tabular.interface.transformer import FrameTransformer
 from ambient_jax.tabular.mixing import with_regression
 from ambient_jax.tabular.model import TableModel
 from ambient_jax.tabular.scoring import score_rows
 
 
-class AmbientImputer(TransformerMixin, BaseEstimator):
+class AmbientImputer(FrameTransformer):
     """Fills missing cells of a table by masked diffusion trained on its observed ones.
 
         imputer = AmbientImputer(random_state=0).fit(frame)   # NaN, None, NaT, pd.NA
@@ -74,8 +73,6 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
       missing_markers_: texts that mean missing, by the column's position.
       n_features_in_, feature_names_in_: as in scikit-learn.
     """
-
-    n_features_in_: int
 
     @no_type_check  # scikit-learn wants any value to be taken here and refused in fit
     def __init__(
@@ -156,7 +153,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """`X` with its holes filled by one value each; deterministic."""
         done, given = self._completion(X)
         full = done.point_estimates(self.statistic, self.seed_)
-        return self._finish(done, full, given)
+        return self._finish(full, done.frame, done.holes, given)
 
     def sample_imputations(self, X: Any, num_draws: int = 20) -> list[Any]:
         """Completions of `X`, each a draw from the joint posterior of its holes.
@@ -168,7 +165,7 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
             raise ValueError(f"num_draws must be a positive integer, got {num_draws!r}")
         done, given = self._completion(X)
         draws = done.draws(self.seed_, int(num_draws))
-        return [self._finish(done, full, given) for full in draws]
+        return [self._finish(full, done.frame, done.holes, given) for full in draws]
 
     def predict_distribution(
         self, X: Any, quantiles: tuple[float, ...] = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -223,38 +220,9 @@ class AmbientImputer(TransformerMixin, BaseEstimator):
         """
         return saving.load(cls, Path(path))
 
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the columns that `transform` returns."""
-        check_is_fitted(self, "codec_")
-        names = np.asarray(_check_feature_names_in(self, input_features), object)
-        own = [field.name for field in self.schema_]
-        flags = self.holes_in_fit_ if self.add_indicator else np.zeros(0, int)
-        return outputs.output_names(names, own, self._output_columns(), flags)
-
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")
         check_parameters(self)
         frame, given = as_frame(self, X, reset=False)
         shifts = shifts_by_position(self.delta, frame, self.codec_)
         return Completion(self.codec_, self.model_, frame, shifts), given
-
-    def _finish(self, done: Completion, out: pd.DataFrame, given: Any) -> Any:
-        """Drops and adds the columns that the parameters say; in the type that came."""
-        out = out.iloc[:, self._output_columns()]
-        if self.add_indicator:
-            out = outputs.add_indicators(
-                out, done.frame, done.holes, self.holes_in_fit_
-            )
-        return outputs.to_input_type(out, given)
-
-    def _output_columns(self) -> np.ndarray:
-        return outputs.output_positions(
-            self.n_features_in_, self.codec_.empty, self.keep_empty_features
-        )
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.input_tags.categorical = True
-        return tags

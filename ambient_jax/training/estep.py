@@ -9,7 +9,7 @@ from jax.sharding import Mesh
 from ambient_jax import keys
 from ambient_jax.family import Completer, Prior, TrainingData
 from ambient_jax.inference.row_map import RowMap, seconds
-from ambient_jax.types import Denoiser, Params, bind
+from ambient_jax.types import Network, Params, bind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class EStepDriver:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: Network,
         data: TrainingData,
         settings: EStep,
         mesh: Mesh,

@@ -11,12 +11,12 @@ from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.progress import Position, Progress
 from ambient_jax.training.state import init_state
-from ambient_jax.types import Denoiser, Params
+from ambient_jax.types import Network, Params
 
 
 def restore_params(
     folder: Path,
-    denoiser: Denoiser,
+    denoiser: Network,
     objective: Objective,
     optimizer: GradientTransformation,
     *,

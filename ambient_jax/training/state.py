@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.family import Objective
 from ambient_jax.training.optimizer import GradientTransformation
-from ambient_jax.types import Denoiser, Params, RootKey
+from ambient_jax.types import Network, Params, RootKey
 
 
 @jax.tree_util.register_dataclass
@@ -49,7 +49,7 @@ def zero_sums(names: Iterable[str]) -> dict[str, Float[Array, ""]]:
 
 
 def init_state(
-    denoiser: Denoiser,
+    denoiser: Network,
     objective: Objective,
     optimizer: GradientTransformation,
     key: RootKey,

@@ -13,7 +13,7 @@ from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.family import Batch, Metrics, Objective
 from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.state import TrainState
-from ambient_jax.types import Denoiser, RootKey
+from ambient_jax.types import Network, RootKey
 
 TrainStep = Callable[[TrainState, Batch, RootKey], tuple[TrainState, Metrics]]
 
@@ -23,7 +23,7 @@ def train_step(
     batch: Batch,
     key: RootKey,
     *,
-    denoiser: Denoiser,
+    denoiser: Network,
     objective: Objective,
     optimizer: GradientTransformation,
     ema_decay: float,
@@ -71,7 +71,7 @@ def train_step(
 def compile_train_step(
     mesh: Mesh,
     *,
-    denoiser: Denoiser,
+    denoiser: Network,
     objective: Objective,
     optimizer: GradientTransformation,
     ema_decay: float,

@@ -19,10 +19,10 @@ from ambient_jax.training.optimizer import GradientTransformation
 from ambient_jax.training.phases import move, run_prior, run_units, stop_if_asked
 from ambient_jax.training.prior_fit import PriorFit
 from ambient_jax.training.progress import Position, Progress
-from ambient_jax.training.state import init_state, metric_names
+from ambient_jax.training.state import TrainState, init_state, metric_names
 from ambient_jax.training.train_step import compile_train_step
 from ambient_jax.training.window import Window
-from ambient_jax.types import Denoiser, Params
+from ambient_jax.types import Network, Params, RootKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,8 @@ class Plan:
         equal the parameters.
       log_every: steps between two reads of the metrics.
       seed: root of all randomness of the run, not negative.
+      new_networks: whether every M-step starts from a new network and optimizer, in
+        place of those of the last one. A step is then counted within its round.
 
     Raises:
       ValueError: a value lies outside its range.
@@ -50,6 +52,7 @@ class Plan:
     ema_decay: float = 0.999
     log_every: int = 50
     seed: int = 0
+    new_networks: bool = False
 
     def __post_init__(self) -> None:
         for name in ("rounds", "steps_per_round", "log_every"):
@@ -82,7 +85,7 @@ class Trainer:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: Network,
         data: TrainingData,
         objective: Objective,
         estep: EStep,
@@ -121,14 +124,16 @@ class Trainer:
 
     def start(self) -> Progress:
         """Returns round 0: new parameters, completions equal to the incomplete rows."""
-        key = keys.derive(self.plan.seed, keys.Purpose.INIT)
-        state = init_state(self.denoiser, self.objective, self._optimizer, key)
         return Progress(
-            state=jax.device_put(state, meshes.replicated(self.mesh)),
+            state=self._new_state(keys.derive(self.plan.seed, keys.Purpose.INIT)),
             completions=self.data.rows.copy(),
             position=Position(phase="prior" if self.prior_fit else "estep"),
             prior=self.prior_fit.start() if self.prior_fit else None,
         )
+
+    def _new_state(self, key: RootKey) -> TrainState:
+        state = init_state(self.denoiser, self.objective, self._optimizer, key)
+        return jax.device_put(state, meshes.replicated(self.mesh))
 
     def rows_drawn(self, round_: int) -> int:
         """Number of rows that the E-step of a round draws."""
@@ -199,10 +204,16 @@ class Trainer:
         order = self.batches.order(position.round)
         window = Window(plan.batch_size, metric_names(self.objective))
         running: deque[Metrics] = deque([{}])
+        key = self.key
+        if self.plan.new_networks and position.round > 0:
+            key = jax.random.fold_in(key, position.round)
+            if position.index == 0:
+                fresh = keys.derive(plan.seed, keys.Purpose.INIT, position.round)
+                progress.state = self._new_state(fresh)
         for index in range(position.index, plan.steps_per_round):
             batch = self.batches.placed(progress.completions, order[index])
             with jax.transfer_guard("disallow"):
-                progress.state, made = self.step(progress.state, batch, self.key)
+                progress.state, made = self.step(progress.state, batch, key)
             running.append(made)
             jax.block_until_ready(running.popleft())  # else many would be under way
             window.steps += 1

@@ -23,15 +23,9 @@ def check_parameters(imputer: Any) -> None:
             f"statistic must be one of {', '.join(STATISTICS)}; got "
             f"{imputer.statistic!r}"
         )
-    if isinstance(imputer.missing_markers, str):
-        raise ValueError(
-            f"missing_markers must be a list of texts or None, got the text "
-            f"{imputer.missing_markers!r}"
-        )
-    for name, minimum in (("max_bins", 2), ("max_categories", 1)):
-        value = getattr(imputer, name)
-        if not isinstance(value, numbers.Integral) or value < minimum:
-            raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
+    _check_markers(imputer)
+    _check_integer(imputer, "max_bins", 2)
+    _check_integer(imputer, "max_categories", 1)
     for name in ("max_epochs", "max_time"):
         value = getattr(imputer, name)
         if value is not None and not value > 0:
@@ -43,8 +37,32 @@ def check_parameters(imputer: Any) -> None:
         )
 
 
+def check_diffputer_parameters(imputer: Any) -> None:
+    """Checks every parameter of a `DiffPuterImputer` that does not depend on the data.
+
+    Raises:
+      ValueError: a parameter is out of range; the message gives its name and range.
+    """
+    _check_markers(imputer)
+    _check_integer(imputer, "max_categories", 1)
+
+
+def _check_markers(imputer: Any) -> None:
+    if isinstance(imputer.missing_markers, str):
+        raise ValueError(
+            f"missing_markers must be a list of texts or None, got the text "
+            f"{imputer.missing_markers!r}"
+        )
+
+
+def _check_integer(imputer: Any, name: str, minimum: int) -> None:
+    value = getattr(imputer, name)
+    if not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
+
+
 def fit_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
-    """Fits the codec that the parameters of an `AmbientImputer` describe.
+    """Fits the codec that the parameters of an imputer describe.
 
     Raises:
       ValueError, TypeError: a cell or a named column cannot be used; says which.

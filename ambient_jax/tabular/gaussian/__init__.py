@@ -1,0 +1,1 @@
+"""Tables for Gaussian diffusion: standardised columns, fit and completion."""
