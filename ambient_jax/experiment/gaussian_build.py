@@ -3,7 +3,7 @@
 `configs/gaussian_base.py` says what each field means.
 """
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.assembly.gaussian import (
@@ -12,7 +12,7 @@ from ambient_jax.assembly.gaussian import (
     Method,
 )
 from ambient_jax.assembly.settings import Settings
-from ambient_jax.data.continuous import ContinuousDataset
+from ambient_jax.data.continuous import ContinuousDataset, Scaling
 from ambient_jax.data.load_continuous import ContinuousSource
 from ambient_jax.data.missingness import MECHANISMS
 from ambient_jax.diffusion.gaussian.levels import LogNormal
@@ -24,7 +24,7 @@ from ambient_jax.experiment.config import Config
 from ambient_jax.networks.edm_mlp import EdmMlp
 from ambient_jax.training.optimizer import KINDS
 
-METHODS: dict[str, Method] = {"edm": "edm", "ambient": "ambient", "cdmt": "cdmt"}
+METHODS: dict[str, Method] = {name: name for name in get_args(Method)}
 
 MINIMUM = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
@@ -94,9 +94,21 @@ def _check_method(config: Config, data: ContinuousDataset) -> None:
         )
 
 
-def network_noise(config: Config, data: ContinuousDataset) -> float:
+def network_noise(config: Config, scaling: Scaling) -> float:
     """Level of the noise in the rows, in the unit of the network."""
-    return float(config.data.noise / (2.0 * data.scaling.sd.max()))
+    return float(config.data.noise / (2.0 * scaling.sd.max()))
+
+
+def visible_share(config: Config, observed_share: float) -> float | None:
+    """Share of the cells that the network is given in training; None: it reads no mask.
+
+    Args:
+      config: of the run.
+      observed_share: share of the training cells that are observed.
+    """
+    if config.objective.method != "ambient":
+        return None
+    return observed_share * (1.0 - config.objective.hidden_share)
 
 
 def denoiser(config: Config, length: int) -> EdmMlp:

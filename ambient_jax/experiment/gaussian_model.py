@@ -88,20 +88,19 @@ def load(workdir: Workdir, config: Config) -> GaussianModel:
       UserError: there is no checkpoint.
     """
     shape, scaling, observed_share = workdir.continuous()
-    noise = float(config.data.noise / (2.0 * scaling.sd.max()))
     network = gaussian_build.denoiser(config, int(np.prod(shape)))
-    settings = gaussian_build.settings(config, noise)
+    settings = gaussian_build.settings(
+        config, gaussian_build.network_noise(config, scaling)
+    )
     params = restore_params(
         workdir.checkpoints, network,
         settings.family.objective(settings.plan, start_round=None),
         build_optimizer(settings), best=False, ema=True,
     )  # fmt: skip
-    masked = config.objective.method == "ambient"
-    # Its samples are drawn with the share of visible cells that training had.
-    share = observed_share * (1.0 - config.objective.hidden_share)
     functions = GaussianFunctions(
         network, make_mesh(), settings.estep_batch_size,
-        gaussian_build.completer(config, settings), share if masked else None,
+        gaussian_build.completer(config, settings),
+        gaussian_build.visible_share(config, observed_share),
     )  # fmt: skip
     means = PosteriorMeans(
         functions=functions, scaling=scaling, num_draws=config.eval.num_draws

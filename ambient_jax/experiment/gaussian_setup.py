@@ -32,12 +32,10 @@ def make(config: Config, before_batch: Callable[[], None] | None = None) -> Setu
     """
     gaussian_build.check_numbers(config)
     mesh, dataset = make_mesh(), gaussian_build.dataset(config)
-    noise, e = gaussian_build.network_noise(config, dataset), config.eval
+    noise, e = gaussian_build.network_noise(config, dataset.scaling), config.eval
     network = gaussian_build.denoiser(config, dataset.train.rows.shape[1])
     settings = gaussian_build.settings(config, noise)
-    visible = None
-    if config.objective.method == "ambient":
-        visible = dataset.observed_share * (1.0 - config.objective.hidden_share)
+    visible = gaussian_build.visible_share(config, dataset.observed_share)
     functions = GaussianFunctions(
         network, mesh, settings.estep_batch_size,
         gaussian_build.completer(config, settings), visible, before_batch,

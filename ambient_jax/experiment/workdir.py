@@ -32,9 +32,7 @@ class Workdir:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def claim(
-        self, config: Mapping[str, Any], dataset: Dataset | ContinuousDataset
-    ) -> bool:
+    def claim(self, config: Mapping[str, Any], dataset: AnyDataset) -> bool:
         """Locks the folder for this run; returns whether it holds a run already.
 
         Raises:
@@ -48,9 +46,7 @@ class Workdir:
             write_json(self / "config.json", config)
         return found
 
-    def check(
-        self, config: Mapping[str, Any], dataset: Dataset | ContinuousDataset
-    ) -> bool:
+    def check(self, config: Mapping[str, Any], dataset: AnyDataset) -> bool:
         """Returns whether the folder holds a run already. Writes nothing.
 
         Raises:

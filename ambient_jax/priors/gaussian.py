@@ -6,9 +6,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
+from ambient_jax.priors.closed_form import ClosedFormPrior
 from ambient_jax.types import Params, RootKey, RowKeys, Values
 
 PORTION = 2**22
@@ -120,7 +120,7 @@ def _moments(x, seen, mean, weights, variance) -> _Moments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianPrior:
+class GaussianPrior(ClosedFormPrior):
     """A low-rank Gaussian (`family.Prior`), fitted when it is initialised.
 
     Attributes:
@@ -136,8 +136,6 @@ class GaussianPrior:
 
     rank: int = 64
     iterations: int = 16
-    num_steps: int = 0
-    batch_size: int = 1
 
     def __post_init__(self) -> None:
         if self.rank < 1 or self.iterations < 1:
@@ -146,10 +144,6 @@ class GaussianPrior:
                 f"{self.rank}, {self.iterations}"
             )
 
-    def optimizer(self) -> optax.GradientTransformation:
-        """Nothing is trained by gradients."""
-        return optax.set_to_zero()
-
     def init(self, rows: np.ndarray, key: RootKey) -> Params:
         """Returns the fitted mean, weights and standard deviation of the noise."""
         rank = max(1, min(self.rank, rows.shape[1] - 1))
@@ -157,14 +151,6 @@ class GaussianPrior:
         found = (fit.mean, fit.weights, np.sqrt(fit.variance))
         mean, weights, sd = (jnp.asarray(part, jnp.float32) for part in found)
         return {"mean": mean, "weights": weights, "sd": sd}
-
-    def loss(self, params: Params, rows: Array, key: RootKey) -> Float[Array, ""]:
-        """Returns the mean nats of the observed cells of a row."""
-        return self.nats(params, rows).mean()
-
-    def components(self, params: Params, key: RootKey) -> Params:
-        """Returns the parameters."""
-        return params
 
     def nats(self, components: Params, rows: Values) -> Float[Array, " B"]:
         """Returns `-log p(observed cells)` of each row, in nats."""

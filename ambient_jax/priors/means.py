@@ -4,39 +4,24 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
+from ambient_jax.priors.closed_form import ClosedFormPrior
 from ambient_jax.types import Params, RootKey, RowKeys, Values
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanPrior:
+class MeanPrior(ClosedFormPrior):
     """Independent Gaussian cells, completed by their mean (`family.Prior`).
 
     It is where DiffPuter starts: the mean of a standardised column is 0. Its
     completions are no draws.
     """
 
-    num_steps: int = 0
-    batch_size: int = 1
-
-    def optimizer(self) -> optax.GradientTransformation:
-        """Nothing is trained."""
-        return optax.set_to_zero()
-
     def init(self, rows: np.ndarray, key: RootKey) -> Params:
         """Returns mean and standard deviation of the observed cells of each column."""
         mean, sd = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
         return {"mean": jnp.asarray(mean), "sd": jnp.asarray(np.maximum(sd, 1e-6))}
-
-    def loss(self, params: Params, rows: Array, key: RootKey) -> Float[Array, ""]:
-        """Returns the mean nats of the observed cells of a row."""
-        return self.nats(params, rows).mean()
-
-    def components(self, params: Params, key: RootKey) -> Params:
-        """Returns the parameters."""
-        return params
 
     def nats(self, components: Params, rows: Values) -> Float[Array, " B"]:
         """Returns `-log p(observed cells)` of each row, in nats."""

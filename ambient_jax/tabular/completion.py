@@ -12,6 +12,7 @@ from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.column import fill_frame
 from ambient_jax.tabular.columns.prediction import Prediction
 from ambient_jax.tabular.drawing import cells_of, central_numbers, drawn_numbers
 from ambient_jax.tabular.frames.kinds import holes_of
@@ -52,18 +53,11 @@ class Completion:
     @cached_property
     def rows(self) -> np.ndarray:
         """Positions of the rows with a missing cell that the model can impute."""
-        positions = [column.position for column in self.codec.columns]
-        return np.flatnonzero(self.holes[:, positions].any(axis=1))
+        return np.flatnonzero(self._missing.any(axis=1))
 
     def shift(self, index: int) -> float:
         """What is added to the imputed numbers of a column; 0 by default."""
         return self._shifts.get(self.codec.columns[index].position, 0.0)
-
-    def rounds_means(self, index: int) -> bool:
-        """Whether the column cannot hold a mean with more decimals than its values."""
-        column = self.codec.columns[index]
-        dtype = self.frame.dtypes.iloc[column.position]
-        return column.kind != "number" or not pd.api.types.is_float_dtype(dtype)
 
     @cached_property
     def _missing(self) -> np.ndarray:
@@ -125,7 +119,7 @@ class Completion:
         for index, part, prediction in self.predictions(rows):
             values = predictive.point_estimates(
                 self.codec.columns[index], prediction, statistic, self.shift(index),
-                self.rounds_means(index),
+                self.codec.columns[index].rounds_means(self.frame),
             )  # fmt: skip
             cells.setdefault(index, []).append((part, values))
         return cells
@@ -197,15 +191,11 @@ class Completion:
 
     def _filled(self, cells: Cells) -> pd.DataFrame:
         """A copy of the frame with values in some of its cells."""
-        series = [self.frame.iloc[:, i] for i in range(self.frame.shape[1])]
+        filled = []
         for index, parts in cells.items():
             rows, values = map(np.concatenate, zip(*parts))
-            column = self.codec.columns[index]
-            at = column.position
-            series[at] = column.filled(series[at], rows, values)
-        out = pd.concat(series, axis=1)
-        out.columns = self.frame.columns
-        return out
+            filled.append((self.codec.columns[index], rows, values))
+        return fill_frame(self.frame, filled)
 
 
 def generate_rows(

@@ -1,19 +1,16 @@
 """DiffPuterImputer: missing cells of a table by EM with Gaussian diffusion."""
 
-import numbers
 from typing import Any, no_type_check
 
-import numpy as np
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ambient_jax.tabular.frames.kinds import holes_of
-from ambient_jax.tabular.frames.schema import schema_of
 from ambient_jax.tabular.gaussian.fit import fit_diffputer
 from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
 from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
     check_diffputer_parameters,
+    checked_count,
     fit_codec,
 )
 from ambient_jax.tabular.interface.transformer import FrameTransformer
@@ -95,10 +92,7 @@ class DiffPuterImputer(FrameTransformer):
         frame, _ = as_frame(self, X, reset=True)
         codec = fit_codec(self, frame)
         warn_about_empty_columns(frame, codec, self.keep_empty_features)
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.schema_, self.codec_ = schema_of(frame), codec
-        self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
-        self.history_, self.seconds_, self.model_ = [], 0.0, None
+        self._begin(frame, codec)
         if codec.length:
             fitted = fit_diffputer(
                 codec, frame, self.recipe or DiffPuterRecipe(),
@@ -123,12 +117,11 @@ class DiffPuterImputer(FrameTransformer):
         Raises:
           ValueError: `num_draws` is not a positive integer.
         """
-        if not isinstance(num_draws, numbers.Integral) or num_draws < 1:
-            raise ValueError(f"num_draws must be a positive integer, got {num_draws!r}")
+        count = checked_count("num_draws", num_draws)
         frame, given = self._frame(X)
-        draws = [frame] * int(num_draws)
+        draws = [frame] * count
         if self.model_ is not None:
-            draws = self.model_.draws(frame, self.seed_, int(num_draws))
+            draws = self.model_.draws(frame, self.seed_, count)
         holes = holes_of(frame)
         return [self._finish(full, frame, holes, given) for full in draws]
 

@@ -1,5 +1,8 @@
 """From drawn tokens to drawn cells: numbers inside bins, or by a regression."""
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
 
 from ambient_jax.tabular.columns.codec import Encoded
@@ -23,17 +26,14 @@ def drawn_numbers(
       rng: three uniform variables of each cell.
     """
     uniforms = rng.random(tokens.shape)
-    values = encoded.values.copy()
-    for index, column in enumerate(model.codec.columns):
-        if isinstance(column.coder, NumberColumn):
-            own = missing[:, index]
-            values[own, index] = column.coder.decode(
-                tokens[own, index].astype(np.int64), uniforms[own, index]
-            )
+
+    def decode(coder: NumberColumn, k: np.ndarray, cells: tuple) -> np.ndarray:
+        return coder.decode(k, uniforms[cells])
+
+    drawn = _with_numbers(model, encoded, tokens, missing, decode)
     if model.regression is None:
-        return values
+        return drawn.values
     choice, level = rng.random((2, *tokens.shape))
-    drawn = Encoded(tokens=tokens, context=encoded.context, values=values)
     return model.regression.redraw(drawn, missing, choice, level)
 
 
@@ -45,17 +45,29 @@ def central_numbers(
     In place of a value drawn inside a bin it has the centre of the bin, and in place of
     a draw by the regression its median, where the regression prevails.
     """
+
+    def decode(coder: NumberColumn, k: np.ndarray, cells: tuple) -> np.ndarray:
+        return coder.round(coder.central_value(k))
+
+    drawn = _with_numbers(model, encoded, tokens, missing, decode)
+    if model.regression is None:
+        return drawn.values
+    middle = np.full(tokens.shape, 0.5)
+    return model.regression.redraw(drawn, missing, middle, middle)
+
+
+def _with_numbers(
+    model: TableModel, encoded: Encoded, tokens: np.ndarray, missing: np.ndarray,
+    decode: Callable[[NumberColumn, np.ndarray, tuple], np.ndarray],
+) -> Encoded:  # fmt: skip
+    """Returns completed rows with the numbers `decode(coder, tokens [m], cells)`."""
     values = encoded.values.copy()
     for index, column in enumerate(model.codec.columns):
-        coder, own = column.coder, missing[:, index]
-        if isinstance(coder, NumberColumn):
-            k = tokens[own, index].astype(np.int64)
-            values[own, index] = coder.round(coder.central_value(k))
-    if model.regression is None:
-        return values
-    middle = np.full(tokens.shape, 0.5)
-    drawn = Encoded(tokens=tokens, context=encoded.context, values=values)
-    return model.regression.redraw(drawn, missing, middle, middle)
+        if isinstance(column.coder, NumberColumn):
+            cells = (missing[:, index], index)
+            k = tokens[cells].astype(np.int64)
+            values[cells] = decode(column.coder, k, cells)
+    return dataclasses.replace(encoded, tokens=tokens, values=values)
 
 
 def cells_of(

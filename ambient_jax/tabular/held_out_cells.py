@@ -26,12 +26,11 @@ class HeldOutCells:
 
     Attributes:
       shown: the n rows, without the hidden cells in `tokens`; `values` has all.
-      hidden: `[n, L]` bool, the observed cells that are hidden.
-      parts: what the network predicts of these, see `TableModel.column_parts`.
+      parts: what the network predicts of the hidden cells, see
+        `TableModel.column_parts`.
     """
 
     shown: Encoded
-    hidden: np.ndarray
     parts: list[ColumnPart]
 
 
@@ -67,6 +66,5 @@ def held_out_cells(
         hidden = (shown.tokens == mask) & (tokens != mask)
         for part, p in model.probabilities(shown, np.arange(len(rows))):
             yield HeldOutCells(
-                shown=shown.take(part), hidden=hidden[part],
-                parts=list(model.column_parts(p, hidden[part])),
-            )  # fmt: skip
+                shown=shown.take(part), parts=list(model.column_parts(p, hidden[part]))
+            )

@@ -1,12 +1,10 @@
 """AmbientImputer: the estimator that fills the holes of a table."""
 
-import numbers
 from pathlib import Path
 from typing import Any, no_type_check
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ambient_jax.tabular import saving
@@ -16,12 +14,11 @@ from ambient_jax.tabular.completion import Completion, generate_rows
 from ambient_jax.tabular.fitting.fit import fit_network
 from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
 from ambient_jax.tabular.fitting.recipe import Recipe
-from ambient_jax.tabular.frames.kinds import holes_of
-from ambient_jax.tabular.frames.schema import schema_of
 from ambient_jax.tabular.held_out_cells import held_out_cells
 from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
     check_parameters,
+    checked_count,
     fit_codec,
     shifts_by_position,
 )
@@ -123,10 +120,7 @@ class AmbientImputer(FrameTransformer):
         codec = fit_codec(self, frame)
         warn_about_empty_columns(frame, codec, self.keep_empty_features)
         shifts_by_position(self.delta, frame, codec)  # refused before training
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.schema_, self.codec_ = schema_of(frame), codec
-        self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
-        self.history_, self.seconds_, self.model_ = [], 0.0, None
+        self._begin(frame, codec)
         self.calibration_ = Calibration.fit([])
         if codec.length:
             self._fit_model(codec, codec.encode(frame))
@@ -161,10 +155,9 @@ class AmbientImputer(FrameTransformer):
         Raises:
           ValueError: `num_draws` is not a positive integer.
         """
-        if not isinstance(num_draws, numbers.Integral) or num_draws < 1:
-            raise ValueError(f"num_draws must be a positive integer, got {num_draws!r}")
+        count = checked_count("num_draws", num_draws)
         done, given = self._completion(X)
-        draws = done.draws(self.seed_, int(num_draws))
+        draws = done.draws(self.seed_, count)
         return [self._finish(full, done.frame, done.holes, given) for full in draws]
 
     def predict_distribution(
@@ -188,11 +181,8 @@ class AmbientImputer(FrameTransformer):
         Columns that carry no information (empty, identifiers) are all missing in them.
         """
         check_is_fitted(self, "codec_")
-        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be a positive integer, got {n_samples!r}")
-        return generate_rows(
-            self.codec_, self.model_, self.schema_, int(n_samples), self.seed_
-        )
+        count = checked_count("n_samples", n_samples)
+        return generate_rows(self.codec_, self.model_, self.schema_, count, self.seed_)
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Log-density of the observed part of each row, `[N]`, in nats.

@@ -49,16 +49,17 @@ def with_regression(
     features = Features.of_codec(model.codec)
     trained = np.flatnonzero(~excluded_rows.any(axis=1))
     regression = Regression.fit(features, encoded.take(trained))
-    final = Regression.fit(features, encoded)
-    if regression is None or final is None:
+    if regression is None:
         return model
     moments = [regression.moments(cells.shown) for cells in held_out]
-    mixing = []
-    for index, column in enumerate(model.codec.columns):
-        if isinstance(column.coder, NumberColumn):
-            mixing.append(_best_mixing(regression, index, held_out, moments))
+    mixing = [
+        _best_mixing(regression, index, held_out, moments)
+        for index, column in enumerate(model.codec.columns)
+        if isinstance(column.coder, NumberColumn)
+    ]
     chosen = tuple(own for own in mixing if own is not None)
-    if not chosen:
+    final = Regression.fit(features, encoded) if chosen else None
+    if final is None:
         return model
     regression = dataclasses.replace(final, mixing=chosen)
     return dataclasses.replace(model, regression=regression)
@@ -66,12 +67,12 @@ def with_regression(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _Evidence:
-    """Held-out cells of one column and one coordinate, `[n]` each.
+    """Held-out cells of one column.
 
     Attributes:
-      values, tokens: the true numbers and their tokens.
-      network: their log densities under the network.
-      mean, sd: of the coordinate given the visible cells.
+      values, tokens: `[n]` the true numbers and their tokens.
+      network: `[n]` their log densities under the network.
+      mean, sd: `[n, D]` of the coordinates given the visible cells.
     """
 
     values: np.ndarray
@@ -86,24 +87,25 @@ def _best_mixing(
     moments: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> Mixing | None:  # fmt: skip
     """The best mixture over a column's coordinates; None if it gains too little."""
+    evidence = _evidence(regression, index, held_out, moments)
+    if evidence is None:
+        return None
     best, most = None, MIN_GAIN
     for feature in regression.features.of_column(index):
-        evidence = _evidence(regression, index, feature, held_out, moments)
-        if evidence is not None:
-            mixing, gain = _fit(regression, index, feature, evidence)
-            if gain > most:
-                best, most = mixing, gain
+        mixing, gain = _fit(regression, index, feature, evidence)
+        if gain > most:
+            best, most = mixing, gain
     return best
 
 
-def _evidence(regression, index, feature, held_out, moments) -> _Evidence | None:
+def _evidence(regression, index, held_out, moments) -> _Evidence | None:
     coder, parts = regression.features.codec.columns[index].coder, []
     for cells, (mean, sd) in zip(held_out, moments, strict=True):
         for column, rows, p in cells.parts:
             if column == index:
                 values = cells.shown.values[rows, index]
                 network = Prediction(coder=coder, p=p).log_density(values)
-                parts.append((values, network, mean[rows, feature], sd[rows, feature]))
+                parts.append((values, network, mean[rows], sd[rows]))
     if not parts:
         return None
     values, network, mean, sd = map(np.concatenate, zip(*parts))
@@ -116,7 +118,8 @@ def _fit(
     regression: Regression, index: int, feature: int, evidence: _Evidence
 ) -> tuple[Mixing, float]:
     """The mixture of highest posterior density, and the nats that it gains."""
-    typical = float(np.exp(np.log(evidence.sd).mean()))
+    mean, sd = evidence.mean[:, feature], evidence.sd[:, feature]
+    typical = float(np.exp(np.log(sd).mean()))
 
     def mixing(x: np.ndarray) -> Mixing:
         return Mixing(
@@ -126,9 +129,9 @@ def _fit(
 
     def loss(x: np.ndarray) -> float:
         own = mixing(x)
-        normal = regression.normal(feature, evidence.mean, own.inflation * evidence.sd)
+        normal = regression.normal(feature, mean, own.inflation * sd)
         other = normal.log_density(evidence.values, evidence.tokens)
-        weight = np.clip(own.weight(evidence.sd), 1e-12, 1 - 1e-12)
+        weight = np.clip(own.weight(sd), 1e-12, 1 - 1e-12)
         mixed = np.logaddexp(
             np.log(weight) + other, np.log1p(-weight) + evidence.network
         )

@@ -157,11 +157,8 @@ class TableModel:
                     mixing[index], mean[rows], sd[rows]
                 )
             coder = self.codec.columns[index].coder
-            yield (
-                index,
-                rows,
-                Prediction(coder=coder, p=p, normal=normal, weight=weight),
-            )
+            mixture = Prediction(coder=coder, p=p, normal=normal, weight=weight)
+            yield index, rows, mixture
 
     def draws(
         self, tokens: np.ndarray, context: np.ndarray, seed: int,

@@ -55,6 +55,33 @@ class PartOfBar:
     def close(self) -> None: ...
 
 
+@dataclass(kw_only=True)
+class BarOverRounds:
+    """One bar over all rounds of a training, which tells the time left.
+
+    Attributes:
+      label, rounds: of the bar; the number of rounds.
+    """
+
+    label: str
+    rounds: int
+    _bar: TerminalBar | None = None
+
+    def part(self, round_: int, total: int, done: int) -> PartOfBar:
+        """Returns the part of a round of `total` steps, of which some are done."""
+        before = round_ * total
+        if self._bar is None:
+            self._bar = TerminalBar(
+                self.label, self.rounds * total, before + done, always=True
+            )
+        return PartOfBar(self._bar, before)
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 def watched(items: Sequence[T]) -> Iterable[T]:
     """Yields the items behind a progress bar, where standard error is a terminal."""
     hidden = not sys.stderr.isatty()

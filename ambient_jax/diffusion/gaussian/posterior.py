@@ -5,15 +5,15 @@ rule for the Gaussian with the mean `h` and the covariance `V = sigma^2 dh/dx` t
 Tweedie's formula gives `x_0 | x_t`. For Gaussian data it is exact.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 from ambient_jax.diffusion.gaussian import sampling
+from ambient_jax.diffusion.gaussian.completer import FreshCompleter
 from ambient_jax.diffusion.gaussian.sampling import EdmSampler
 from ambient_jax.types import Estimate, RowKeys, Sigmas, Values
 
@@ -94,7 +94,7 @@ def posterior_estimate(
 
 
 @dataclass(frozen=True, kw_only=True)
-class PosteriorCompleter:
+class PosteriorCompleter(FreshCompleter):
     """Draws missing cells by moment matching (`family.Completer`).
 
     Each E-step draws all missing cells afresh.
@@ -120,38 +120,17 @@ class PosteriorCompleter:
                 f"{self.noise}, {self.iterations}"
             )
 
-    def program(self, initial: bool) -> Hashable:
-        """One program for all E-steps."""
-        return self.sampler
-
-    def schedule(self, rounds_since_start: int) -> tuple[np.float32, ...]:
-        """Nothing changes from E-step to E-step."""
-        return ()
-
-    def draw(
-        self,
-        program: Hashable,
-        schedule: tuple[Array, ...],
-        denoise: Estimate,
-        rows: Array,
-        completion: Array,
+    def complete(
+        self, denoise: Estimate, values: Values, observed: Bool[Array, "B L"],
         keys: RowKeys,
-    ) -> Array:
-        """Returns completions `[B, L]`; see `family.Completer`.
-
-        Args:
-          rows: `[B, L]` values; NaN marks what is missing.
-          completion: not used.
-        """
-        observed = ~jnp.isnan(rows)
-        values = jnp.where(observed, rows, 0.0)
+    ) -> Values:  # fmt: skip
+        """See `FreshCompleter.complete`."""
         given = posterior_estimate(
             denoise, values, observed, self.noise, self.iterations
         )
-        length = rows.shape[1]
+        length = values.shape[1]
         start = self.sampler.sigma_max * sampling.row_normals(keys, 0, length)
-        drawn = sampling.draw(given, start, keys, self.sampler)
-        return jnp.where(observed, rows, drawn)
+        return sampling.draw(given, start, keys, self.sampler)
 
     def describe(self, rounds_since_start: int) -> str:
         """The number of steps of a draw."""

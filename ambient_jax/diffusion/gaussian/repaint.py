@@ -5,14 +5,13 @@ step moves the missing cells by an estimate that has seen the observed ones thro
 their noise.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
+from ambient_jax.diffusion.gaussian.completer import FreshCompleter
 from ambient_jax.diffusion.gaussian.sampling import EdmSampler, row_normals
 from ambient_jax.types import Estimate, RowKeys, Values
 
@@ -59,7 +58,7 @@ def repaint(
 
 
 @dataclass(frozen=True, kw_only=True)
-class RepaintCompleter:
+class RepaintCompleter(FreshCompleter):
     """Completes rows by the mean of draws by `repaint` (`family.Completer`).
 
     With one draw a completion is a draw from the model. The mean of many has the least
@@ -89,31 +88,11 @@ class RepaintCompleter:
                 f"{self.resamplings}, {self.num_draws}"
             )
 
-    def program(self, initial: bool) -> Hashable:
-        """One program for all E-steps."""
-        return self.sampler
-
-    def schedule(self, rounds_since_start: int) -> tuple[np.float32, ...]:
-        """Nothing changes from E-step to E-step."""
-        return ()
-
-    def draw(
-        self,
-        program: Hashable,
-        schedule: tuple[Array, ...],
-        denoise: Estimate,
-        rows: Array,
-        completion: Array,
+    def complete(
+        self, denoise: Estimate, values: Values, observed: Bool[Array, "B L"],
         keys: RowKeys,
-    ) -> Array:
-        """Returns completions `[B, L]`; see `family.Completer`.
-
-        Args:
-          rows: `[B, L]` values; NaN marks what is missing.
-          completion: not used.
-        """
-        observed = ~jnp.isnan(rows)
-        values = jnp.where(observed, rows, 0.0)
+    ) -> Values:  # fmt: skip
+        """See `FreshCompleter.complete`."""
 
         def add(total, number):
             own = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
@@ -122,7 +101,7 @@ class RepaintCompleter:
             ), None
 
         total = jax.lax.scan(add, jnp.zeros_like(values), jnp.arange(self.num_draws))[0]
-        return jnp.where(observed, rows, total / self.num_draws)
+        return total / self.num_draws
 
     def describe(self, rounds_since_start: int) -> str:
         """The number of steps, resamplings and draws."""

@@ -1,5 +1,6 @@
 """One column of a table: its position, the type of its cells, and its vocabulary."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,11 @@ class Column:
         """Numbers (or dates) of the column as float64 `[n]`, see `numbers_of`."""
         return numbers_of(series, self.kind, self.unit, self.name, self.zone)
 
+    def rounds_means(self, frame: pd.DataFrame) -> bool:
+        """Whether the column of a frame cannot hold a number with any decimals."""
+        dtype = frame.dtypes.iloc[self.position]
+        return self.kind != "number" or not pd.api.types.is_float_dtype(dtype)
+
     def filled(
         self, series: pd.Series, where: np.ndarray, values: np.ndarray
     ) -> pd.Series:
@@ -141,3 +147,22 @@ class Column:
         name = json_cells.from_json(fields["name"])
         zone = fields.get("zone") and pd.DatetimeTZDtype("us", fields["zone"]).tz
         return cls(**fields | {"name": name, "coder": coder, "zone": zone})
+
+
+def fill_frame(
+    frame: pd.DataFrame, cells: Iterable[tuple[Column, np.ndarray, np.ndarray]]
+) -> pd.DataFrame:
+    """Returns a copy of a frame with values in some cells of its columns.
+
+    Args:
+      frame: the rows.
+      cells: a column, positions `[m]` of rows and the values `[m]` there, each column
+        once.
+    """
+    series = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    for column, rows, values in cells:
+        at = column.position
+        series[at] = column.filled(series[at], rows, values)
+    out = pd.concat(series, axis=1)
+    out.columns = frame.columns
+    return out

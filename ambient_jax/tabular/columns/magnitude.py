@@ -89,7 +89,7 @@ def mixture_sd(p: np.ndarray, distance: np.ndarray, sd: np.ndarray) -> np.ndarra
     Args:
       p: `[n, K]` weights; rows sum to 1.
       distance: `[n, K]` means of the components, less the mean of the mixture.
-      sd: `[K]` standard deviations of the components.
+      sd: `[K]` or `[n, K]` standard deviations of the components.
     """
     size = np.where(p > 0, np.hypot(distance, sd), 0.0)
     largest = size.max(axis=1, keepdims=True)

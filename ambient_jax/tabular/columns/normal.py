@@ -50,17 +50,21 @@ class Normal:
         The cell of a token reaches to the middle between its bin and the next one; the
         first and the last one have no bounds.
         """
+        upper = self._edges()[1:]
+        return self._cdf(np.broadcast_to(upper, (len(self.location), len(upper))))
+
+    def _edges(self) -> np.ndarray:
+        """`[K + 1]` ends of the cells of tokens."""
         middle = (self.coder.high[:-1] + self.coder.low[1:]) / 2
-        inner = self._cdf(np.broadcast_to(middle, (len(self.location), len(middle))))
-        return np.concatenate([inner, np.ones((len(inner), 1))], axis=1)
+        return np.r_[-np.inf, middle, np.inf]
 
     def log_density(self, values: np.ndarray, k: np.ndarray) -> np.ndarray:
         """Log densities `[n]` at values with tokens `k [n]`; of atoms log masses.
 
         The unit of a density is one over the column's.
         """
-        upper, rows = self.upper_edges(), np.arange(len(k))
-        mass = upper[rows, k] - np.where(k > 0, upper[rows, k - 1], 0.0)
+        edges = self._edges()
+        mass = self._cdf(edges[k + 1]) - self._cdf(edges[k])
         at_atom = np.log(np.maximum(mass, MIN_PROBABILITY))
         return np.where(self.coder.atom[k], at_atom, self._log_density(values))
 

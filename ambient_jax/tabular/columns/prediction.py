@@ -7,6 +7,7 @@ import numpy as np
 
 from ambient_jax.tabular.columns.category import CategoryColumn
 from ambient_jax.tabular.columns.density import MIN_PROBABILITY, log_density
+from ambient_jax.tabular.columns.magnitude import mixture_sd
 from ambient_jax.tabular.columns.normal import Normal
 from ambient_jax.tabular.columns.number import NumberColumn
 
@@ -63,13 +64,12 @@ class Prediction:
         mean, sd = self.number.moments(self.p)
         if self.normal is None:
             return mean, sd
+        assert self.weight is not None
         other, spread = self.normal.moments()
         both = self._mixed(mean, other)
-        unit = np.maximum(np.maximum(sd, spread), np.abs(other - mean))
-        unit = np.where(unit > 0, unit, 1.0)
-        first = (sd / unit) ** 2 + ((mean - both) / unit) ** 2
-        second = (spread / unit) ** 2 + ((other - both) / unit) ** 2
-        return both, unit * np.sqrt(self._mixed(first, second))
+        weights = np.stack([1 - self.weight, self.weight], axis=1)
+        distance = np.stack([mean, other], axis=1) - both[:, None]
+        return both, mixture_sd(weights, distance, np.stack([sd, spread], axis=1))
 
     def quantile(self, level: float) -> np.ndarray:
         """Quantiles `[n]` of numbers at a level in [0, 1]."""

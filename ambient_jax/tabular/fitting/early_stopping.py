@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.training.bars import PartOfBar, TerminalBar
+from ambient_jax.training.bars import BarOverRounds
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
 from ambient_jax.training.trainer import Trainer
@@ -75,7 +75,13 @@ class EarlyStopping(Quiet):
     checkpoints: Any = None  # a `Checkpoints`; its module loads Orbax
     best: Params = None
     history: tuple[float, ...] = ()
-    _whole: TerminalBar | None = None
+    _whole: BarOverRounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._whole = BarOverRounds(
+            label="fit (stops early where held-out cells say so)",
+            rounds=self.trainer.plan.rounds,
+        )
 
     def resume(self, start: Progress) -> Progress:
         """Returns the progress of the newest checkpoint; `start` if there is none."""
@@ -123,16 +129,8 @@ class EarlyStopping(Quiet):
         """
         if not self.verbose or phase != "M-step":
             return super().bar(phase, round_, total, done)
-        before = round_ * total
-        if self._whole is None:
-            steps = self.trainer.plan.rounds * total
-            self._whole = TerminalBar(
-                "fit (stops early where held-out cells say so)", steps, before + done,
-                always=True,
-            )  # fmt: skip
-        return PartOfBar(self._whole, before)
+        return self._whole.part(round_, total, done)
 
     def close(self) -> None:
         """Removes the bar."""
-        if self._whole is not None:
-            self._whole.close()
+        self._whole.close()

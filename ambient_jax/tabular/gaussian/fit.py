@@ -1,7 +1,7 @@
 """Fits DiffPuter's network of a table by the trainer of every other family."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -16,7 +16,7 @@ from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.gaussian.model import GaussianTableModel
 from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
 from ambient_jax.tabular.gaussian.standard_codec import StandardCodec
-from ambient_jax.training.bars import PartOfBar, TerminalBar
+from ambient_jax.training.bars import BarOverRounds
 from ambient_jax.training.estep import EStep
 from ambient_jax.training.hooks import Bar, Quiet
 from ambient_jax.training.progress import Progress
@@ -35,7 +35,10 @@ class Losses(Quiet):
     rounds: int
     verbose: int = 0
     history: tuple[float, ...] = ()
-    _whole: TerminalBar | None = None
+    _whole: BarOverRounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._whole = BarOverRounds(label="fit", rounds=self.rounds)
 
     def log(self, round_, step, metrics):
         if "train_loss" in metrics:
@@ -44,14 +47,11 @@ class Losses(Quiet):
     def bar(self, phase: str, round_: int, total: int, done: int) -> Bar:
         if not self.verbose or phase != "M-step":
             return super().bar(phase, round_, total, done)
-        if self._whole is None:
-            self._whole = TerminalBar("fit", self.rounds * total, done, always=True)
-        return PartOfBar(self._whole, round_ * total)
+        return self._whole.part(round_, total, done)
 
     def close(self) -> None:
         """Removes the bar."""
-        if self._whole is not None:
-            self._whole.close()
+        self._whole.close()
 
 
 @dataclass(frozen=True, kw_only=True)

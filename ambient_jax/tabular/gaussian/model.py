@@ -14,8 +14,9 @@ from ambient_jax import keys
 from ambient_jax.diffusion.gaussian.repaint import RepaintCompleter
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.mesh import make_table_mesh
+from ambient_jax.tabular.columns.column import fill_frame
 from ambient_jax.tabular.frames.kinds import holes_of
-from ambient_jax.tabular.gaussian.standard_codec import StandardCodec, rounds
+from ambient_jax.tabular.gaussian.standard_codec import StandardCodec
 from ambient_jax.types import GaussianDenoiser, Params, RowKeys, bind
 
 BATCH = 256
@@ -79,19 +80,16 @@ class GaussianTableModel:
         holes, columns = holes_of(frame), self.codec.table.columns
         positions = [column.position for column in columns]
         rows = np.flatnonzero(holes[:, positions].any(axis=1))
-        series = [frame.iloc[:, i] for i in range(frame.shape[1])]
+        cells = []
         if len(rows):
             key = keys.derive(seed, keys.Purpose.IMPUTE, number)
             full = completer(self.params, key, z[rows], ids=ids[rows])
             for index, column in enumerate(columns):
                 own = holes[rows, column.position]
-                whole = rounds(column, frame)
+                whole = column.rounds_means(frame)
                 values = self.codec.decode(index, full[own], whole)
-                at = column.position
-                series[at] = column.filled(series[at], rows[own], values)
-        out = pd.concat(series, axis=1)
-        out.columns = frame.columns
-        return out
+                cells.append((column, rows[own], values))
+        return fill_frame(frame, cells)
 
 
 def _complete(

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.number import NumberColumn
 from ambient_jax.tabular.frames.kinds import from_numbers
 
@@ -108,12 +107,6 @@ class StandardCodec:
         if whole:
             values = coder.round(values)
         return from_numbers(values, column.kind, column.unit)
-
-
-def rounds(column: Column, frame: pd.DataFrame) -> bool:
-    """Whether a column of the frame cannot hold a number with any decimals."""
-    dtype = frame.dtypes.iloc[column.position]
-    return column.kind != "number" or not pd.api.types.is_float_dtype(dtype)
 
 
 def _coordinates(

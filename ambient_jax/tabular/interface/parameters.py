@@ -61,6 +61,17 @@ def _check_integer(imputer: Any, name: str, minimum: int) -> None:
         raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}")
 
 
+def checked_count(name: str, value: Any) -> int:
+    """Returns the argument of a method as an int.
+
+    Raises:
+      ValueError: it is no positive integer; names the argument.
+    """
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return int(value)
+
+
 def fit_codec(imputer: Any, frame: pd.DataFrame) -> TableCodec:
     """Fits the codec that the parameters of an imputer describe.
 

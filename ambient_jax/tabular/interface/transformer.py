@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ambient_jax.tabular.columns.codec import TableCodec
-from ambient_jax.tabular.frames.schema import Field
+from ambient_jax.tabular.frames.kinds import holes_of
+from ambient_jax.tabular.frames.schema import Field, schema_of
 from ambient_jax.tabular.interface import outputs
 
 
@@ -18,6 +20,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator):
     Parameters, which a subclass takes:
       add_indicator: append `missingindicator_*` columns for those with holes in fit.
       keep_empty_features: keep a column with no observed cell, as it is; else drop it.
+      random_state: seed; None draws one.
 
     Attributes:
       codec_: the fitted codec.
@@ -31,6 +34,16 @@ class FrameTransformer(TransformerMixin, BaseEstimator):
     holes_in_fit_: np.ndarray
     add_indicator: bool
     keep_empty_features: bool
+    random_state: Any
+    history_: list[float]
+    model_: Any
+
+    def _begin(self, frame: pd.DataFrame, codec: TableCodec) -> None:
+        """Sets the attributes that are known before training, and draws the seed."""
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.schema_, self.codec_ = schema_of(frame), codec
+        self.holes_in_fit_ = np.flatnonzero(holes_of(frame).any(axis=0))
+        self.history_, self.seconds_, self.model_ = [], 0.0, None
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` returns."""

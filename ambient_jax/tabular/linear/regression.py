@@ -5,14 +5,15 @@ of others (a total, an area, a ratio), a regression of exact values predicts it 
 better. A column whose held-out cells confirm that is predicted by a mixture of both.
 """
 
+import dataclasses
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import expit
 
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
+from ambient_jax.tabular.columns.normal import Normal
 from ambient_jax.tabular.columns.number import NumberColumn
-from ambient_jax.tabular.columns.prediction import Normal
 from ambient_jax.tabular.linear.features import Features
 from ambient_jax.tabular.linear.gaussian import MIN_VARIANCE, Gaussian, condition_on
 
@@ -165,8 +166,7 @@ class Regression:
         hidden[:, columns] = missing[:, columns]
         tokens = np.where(hidden, self.features.codec.num_values, encoded.tokens)
         values = encoded.values.copy()
-        x = self.features.of(Encoded(tokens=tokens, context=encoded.context,
-                                     values=values))  # fmt: skip
+        x = self.features.of(dataclasses.replace(encoded, tokens=tokens))
         for part, mean, covariance in self.gaussian.given(x):
             for mixing in self.mixing:
                 index = mixing.column
