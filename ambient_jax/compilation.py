@@ -17,6 +17,10 @@ CPU_OPTIMIZATION_LEVEL = 2
 """LLVM's optimization level. XLA's default is 3, which took twice as long to compile
 for code that ran no faster."""
 
+PREFERRED_CPU_OPTIONS = {"xla_cpu_use_fusion_emitters": False}
+"""XLA's newer emitters make a module of LLVM of every fused operation, which took
+twice as long to compile for code that ran no faster (docs/benchmarks.md)."""
+
 MAX_PROGRAMS = 128
 """Number of shared functions that are kept; the least recently used one is dropped."""
 
@@ -32,8 +36,18 @@ def jit(
     """
     options = {}
     if jax.default_backend() == "cpu":
-        options = {"xla_backend_optimization_level": level}
+        options = {"xla_backend_optimization_level": level, **_accepted_options()}
     return jax.jit(function, compiler_options=options, **settings)
+
+
+@functools.cache
+def _accepted_options() -> dict[str, bool]:
+    """`PREFERRED_CPU_OPTIONS`, or none of them where XLA has them no more."""
+    try:
+        jax.jit(lambda: 0, compiler_options=PREFERRED_CPU_OPTIONS).lower().compile()
+    except jax.errors.JaxRuntimeError:
+        return {}
+    return PREFERRED_CPU_OPTIONS
 
 
 @functools.lru_cache(maxsize=MAX_PROGRAMS)
