@@ -167,9 +167,9 @@ class TableModel:
         """Draws all masked tokens of each row jointly and m times, given the visible.
 
         Each is made by one member of an ensemble, which members take in turn: a draw of
-        the mixture of their joint distributions, at the cost of a single network. The
-        number of reverse steps depends on the number of columns alone, so that a row's
-        draws do not depend on what is missing in the other rows.
+        the mixture of their joint distributions, at the cost of a single network. A
+        row's draws do not depend on what is missing in the other rows. Rows with as
+        many masked tokens share a batch, which takes as many steps.
 
         Args:
           tokens: `[N, L]`, MASK where a token is to be drawn.
@@ -189,8 +189,9 @@ class TableModel:
                            for part in (tokens, context, ids))  # fmt: skip
         drawn, networks = z.copy(), self._drawing
         member = (ids.astype(np.int64) + number) % len(networks)
+        by_masked = np.argsort((z == self.codec.num_values).sum(axis=1), kind="stable")
         for k, (functions, params) in enumerate(networks):
-            own = np.flatnonzero(member == k)
+            own = by_masked[member[by_masked] == k]
             if len(own):
                 drawn[own] = functions.numbered_draw(
                     params, key, z[own], number[own], context=context[own], ids=ids[own]

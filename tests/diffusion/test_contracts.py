@@ -240,7 +240,7 @@ CONTRACTS = {
         lambda: (Z,), lambda: MASK, shape=(),
     ),
     "sampling.reveal": tokens(
-        lambda z, keys: sampling.reveal(certain, z, keys, 3),
+        lambda z, keys: sampling.reveal(certain, z, z == MASK, keys, 3),
         lambda: (Z, keys()),
         lambda: np.where(Z == MASK, CHOICE[None], Z),
         high=V - 1,

@@ -99,6 +99,36 @@ def test_a_row_does_not_depend_on_its_batch(toy):
     chex.assert_trees_all_equal(whole[16:32], part)
 
 
+@pytest.mark.parametrize("num_reveals", [2, 9])
+def test_a_row_draws_the_same_beside_rows_with_more_holes(toy, num_reveals):
+    """The loop runs on for the others; it must not touch a row that is complete."""
+    network, params = toy
+    sampler = Sampler(num_reveals=num_reveals)
+    z = jnp.tile(jnp.asarray([[2, 1, 0, 2], [2, 2, 2, 2]]), (32, 1))
+    both = sampling.draw(bind(network, params), z, keys(3, 64), sampler)
+    few = sampling.draw(bind(network, params), z[::2], keys(3, 64)[::2], sampler)
+    chex.assert_trees_all_equal(both[::2], few)
+
+
+@pytest.mark.parametrize(("masked", "calls"), [(0, 0), (1, 1), (3, 3), (4, 3)])
+def test_rows_take_a_step_per_masked_token_and_no_more(masked, calls):
+    seen = []
+
+    def denoise(z):
+        jax.debug.callback(lambda: seen.append(1))
+        return jnp.zeros((*z.shape, 2))
+
+    z = jnp.where(jnp.arange(4) < masked, 2, 1)[None].repeat(5, axis=0)
+    x = jax.block_until_ready(
+        jax.jit(lambda z, k: sampling.draw(denoise, z, k, Sampler(num_reveals=3)))(
+            z, keys(0, 5)
+        )
+    )
+    jax.effects_barrier()
+    assert len(seen) == calls
+    assert (np.asarray(x) < 2).all()
+
+
 def test_the_sampler_compiles_once_for_batches_of_one_shape(toy):
     network, params = toy
 

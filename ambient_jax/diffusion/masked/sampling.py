@@ -36,8 +36,9 @@ class Sampler:
     """Settings of the reverse process.
 
     Attributes:
-      num_reveals: steps of the reverse process, equally spaced in t from all-masked to
-        complete, at least 1. More steps come closer to the exact joint, because tokens
+      num_reveals: maximum number of steps of the reverse process, equally spaced in t
+        from all-masked to complete, at least 1; a row with fewer masked tokens takes
+        one step for each. More steps come closer to the exact joint, because tokens
         that are revealed together are drawn as independent.
       corrector_sweeps: how often, after the last reveal, a random
         `corrector_fraction` of the editable tokens is masked and drawn again, which
@@ -60,7 +61,7 @@ class Sampler:
 
     @property
     def passes(self) -> int:
-        """Number of forward passes that one draw costs."""
+        """Maximum number of forward passes that one draw costs."""
         return self.num_reveals + self.corrector_sweeps
 
 
@@ -87,7 +88,9 @@ def tempered(denoise: Denoise, temperature: Float[Array, ""] | float) -> Denoise
     return lambda z: denoise(z) / temperature
 
 
-def reveal(denoise: Denoise, z: Tokens, keys: RowKeys, num_reveals: int) -> Tokens:
+def reveal(
+    denoise: Denoise, z: Tokens, masked: Positions, keys: RowKeys, num_reveals: int
+) -> Tokens:
     """Runs the reverse process from `z` (t = 1) until no token is masked (t = 0).
 
     The masked tokens of a row are put in a random order. At time t the first share
@@ -98,12 +101,18 @@ def reveal(denoise: Denoise, z: Tokens, keys: RowKeys, num_reveals: int) -> Toke
     exact, whereas independent reveals would still collide (docs/design.md says what
     that costs EM).
 
+    A row with fewer masked tokens than `num_reveals` takes one step for each. The loop
+    ends with the row that takes the most, so that rows are best batched with others of
+    as many masked tokens; what a row draws does not depend on that.
+
     Args:
-      denoise: the network under fixed parameters; it is called `num_reveals` times.
+      denoise: the network under fixed parameters.
       z: rows with MASK at each token to draw. Where the others are observed, the result
         is a draw of `x_mis | x_obs`.
+      masked: the tokens that are MASK in `z`.
       keys: one key per row.
-      num_reveals: number of steps, equally spaced in t.
+      num_reveals: maximum number of steps, equally spaced in t, and of calls of
+        `denoise`.
 
     Returns:
       Complete rows of the shape and type of `z`; visible tokens are unchanged.
@@ -111,20 +120,23 @@ def reveal(denoise: Denoise, z: Tokens, keys: RowKeys, num_reveals: int) -> Toke
     References:
       Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
     """
-    masked = z == denoise_mask(denoise, z)
     ranks = random_ranks(row_uniforms(keys, 0, z.shape[1])[0], masked)
     size = jnp.sum(masked, axis=-1, keepdims=True)
-    times = jnp.linspace(1.0, 0.0, num_reveals + 1)
-    alphas = (1.0 - times).at[-1].set(1.0)  # exact: the last step leaves no mask
+    steps = jnp.minimum(size, num_reveals)
+    total = jnp.max(steps)
 
-    def step(z, i):
+    def shown(i):
+        """How many of a row's tokens are visible after its first i steps."""
+        return jnp.round(size * i / jnp.maximum(steps, 1))
+
+    def step(carry):
+        z, i = carry
         u = row_uniforms(keys, i + 1, z.shape[1])[1]
         values = absorbing.draw_values(u, denoise(z))
-        low, high = (jnp.round(size * alphas[i + k]) for k in (0, 1))
-        now = masked & (ranks >= low) & (ranks < high)
-        return jnp.where(now, values.astype(z.dtype), z), None
+        now = masked & (ranks >= shown(i)) & (ranks < shown(i + 1))
+        return jnp.where(now, values.astype(z.dtype), z), i + 1
 
-    return jax.lax.scan(step, z, jnp.arange(num_reveals))[0]
+    return jax.lax.while_loop(lambda carry: carry[1] < total, step, (z, 0))[0]
 
 
 def denoise_mask(denoise: Denoise, z: Tokens) -> int:
@@ -159,14 +171,23 @@ def refresh(
     Returns:
       Rows of the shape and type of `x`; tokens that are not editable are unchanged.
     """
-    mask = denoise_mask(denoise, x)
+    return _refresh(
+        denoise, x, editable, keys, fraction, sampler, denoise_mask(denoise, x)
+    )
+
+
+def _refresh(
+    denoise: Denoise, x: Tokens, editable: Positions, keys: RowKeys,
+    fraction: Float[Array, ""] | float, sampler: Sampler, mask: int,
+) -> Tokens:  # fmt: skip
     split = jax.vmap(lambda key: jax.random.split(key, 3))(keys)
     k_where, k_reveal, k_sweep = split[:, 0], split[:, 1], split[:, 2]
 
     def redraw(x, where_keys, reveal_keys, fraction, num_reveals):
         u = row_uniforms(where_keys, 0, x.shape[1])[0]
-        z = absorbing.hide(x, editable & (u < fraction), mask)
-        return reveal(denoise, z, reveal_keys, num_reveals)
+        masked = editable & (u < fraction)
+        z = absorbing.hide(x, masked, mask)
+        return reveal(denoise, z, masked, reveal_keys, num_reveals)
 
     def sweep(x, i):
         sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k_sweep, i)
@@ -174,6 +195,8 @@ def refresh(
         return redraw(x, pair[:, 0], pair[:, 1], sampler.corrector_fraction, 1), None
 
     x = redraw(x, k_where, k_reveal, fraction, sampler.num_reveals)
+    if not sampler.corrector_sweeps:
+        return x
     return jax.lax.scan(sweep, x, jnp.arange(sampler.corrector_sweeps))[0]
 
 
@@ -190,5 +213,5 @@ def draw(denoise: Denoise, z: Tokens, keys: RowKeys, sampler: Sampler) -> Tokens
     Returns:
       Complete rows of the shape and type of `z`; visible tokens are unchanged.
     """
-    editable = z == denoise_mask(denoise, z)
-    return refresh(denoise, z, editable, keys, 1.0, sampler)
+    mask = denoise_mask(denoise, z)
+    return _refresh(denoise, z, z == mask, keys, 1.0, sampler, mask)
