@@ -25,6 +25,15 @@ def make_table_mesh() -> Mesh:
     return make_mesh(1 if jax.default_backend() == "cpu" else None)
 
 
+def table_batch_size() -> int:
+    """Returns how many rows of a table one call of the network predicts.
+
+    On a CPU 128 rows take no longer per row than 512 do, and the last batch of a small
+    table is less padded.
+    """
+    return 128 if jax.default_backend() == "cpu" else 512
+
+
 def rows(mesh: Mesh) -> NamedSharding:
     """Returns the sharding of an array whose first axis is rows."""
     return NamedSharding(mesh, PartitionSpec("data"))

@@ -12,7 +12,7 @@ import numpy as np
 from ambient_jax import keys
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.mesh import make_table_mesh
+from ambient_jax.mesh import make_table_mesh, table_batch_size
 from ambient_jax.networks.ensemble import Ensemble
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.columns.prediction import Prediction
@@ -53,7 +53,7 @@ class TableModel:
     params: Params
     regression: Regression | None = None
     max_reveals: int = 64
-    batch_size: int = 512
+    batch_size: int = dataclasses.field(default_factory=table_batch_size)
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what is pickled: no device and no compiled function."""

@@ -14,7 +14,7 @@ from ambient_jax.data.missingness import MCAR, mask_tokens
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import TrainingDiverged
 from ambient_jax.inference.row_functions import RowFunctions
-from ambient_jax.mesh import make_table_mesh
+from ambient_jax.mesh import make_table_mesh, table_batch_size
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.fitting.early_stopping import (
     HIDE_RATE,
@@ -32,10 +32,6 @@ from ambient_jax.tabular.linear.warm_start import fit_factors
 from ambient_jax.training.hooks import Interrupted
 from ambient_jax.training.trainer import Trainer
 from ambient_jax.types import Params
-
-VALIDATION_BATCH = 512
-"""Rows per call when held-out cells are scored, as when cells are imputed: validation
-and calibration share a compiled program."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +151,6 @@ def _validation(
     x = encoded.tokens[rows]
     z = mask_tokens(MCAR(rate=HIDE_RATE), x, network.num_values, rng)
     judge, context = out_of_fold(network, encoded.context[rows], excluded_rows[rows])
-    functions = RowFunctions(judge, trainer.mesh, VALIDATION_BATCH, Sampler())
+    functions = RowFunctions(judge, trainer.mesh, table_batch_size(), Sampler())
     validation = Validation(functions=functions, x=x, z=z, context=context)
     return validation if validation.predicted.any() else None
