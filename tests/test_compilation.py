@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from ambient_jax.compilation import partition, shared
+from ambient_jax import compilation
+from ambient_jax.compilation import CompiledQuickly, partition, shared
 
 
 @jax.tree_util.register_dataclass
@@ -37,6 +38,24 @@ def test_a_pytree_comes_back_from_its_parts():
     np.testing.assert_array_equal(back["line"].slope, [1.0, 2.0, 3.0])
     assert back["line"].name == "down"
     assert back["rest"] == (3.5, plain, 7, None)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Quick(CompiledQuickly):
+    slope: Any
+
+
+@pytest.mark.parametrize(
+    ("tree", "quick"),
+    [(Quick(1.0), True), ({"in": [Line(Quick(2.0), "a")]}, True),
+     (Line(np.ones(2), "a"), False)],
+)  # fmt: skip
+def test_a_part_decides_how_its_programs_are_compiled(tree, quick, monkeypatch):
+    made = []
+    monkeypatch.setattr(compilation, "jit", lambda _, quick: made.append(quick))
+    shared(_scaled, partition(tree)[1])
+    assert made == [quick]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ambient_jax.compilation import MAX_PROGRAMS, Structure, partition
+from ambient_jax.compilation import MAX_PROGRAMS, CompiledQuickly, Structure, partition
 from ambient_jax.types import Context, Denoiser, Logits, Params, RootKey, Tokens
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FlatParams:
+class FlatParams(CompiledQuickly):
     """A `Denoiser` whose parameters are those of another one in a vector `[P]`.
 
     An optimizer then moves one array in place of thirty, which takes a third of the
@@ -80,7 +80,9 @@ def _params_of(structure: Structure, kinds: Kinds) -> tuple[Shapes, Any]:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _split(vector: Float[Array | np.ndarray, " P"], shapes: Shapes) -> list[Array]:
+def _split(
+    vector: Float[Array | np.ndarray, " P"], shapes: Shapes
+) -> list[Array | np.ndarray]:
     """Returns consecutive parts of a vector as arrays of these shapes.
 
     The gradient of thirty slices would be a sum of thirty vectors of length P, most of

@@ -13,7 +13,11 @@ from ambient_jax.tabular.fitting.recipe import (
     HIDDEN_COLUMNS,
     MAX_MEMBERS,
     MAX_SMALL_MEMBERS,
+    PASSES,
+    SMALL_BATCH,
     STEPS,
+    TINY_ROWS,
+    TINY_STEPS,
     Recipe,
 )
 
@@ -43,9 +47,17 @@ def test_an_estep_draws_no_more_rows_than_training_can_use(num_rows, all_of_them
     assert len(trainer.driver.chosen_rows(first)) == round(drawn)
 
 
+def test_the_consistency_loss_is_for_tables_with_more_than_a_few_rows():
+    assert trainer_of(TINY_ROWS - 1).objective.consistency is None
+    assert trainer_of(TINY_ROWS).objective.consistency is not None
+    asked = Recipe(consistency_weight=1.0).settings(50, 1, seed=0)
+    assert asked.family.consistency_weight == 1.0
+
+
 def test_steps_lie_in_their_limits_until_a_pass_takes_more():
     recipe = Recipe()
-    assert recipe.steps(50) == STEPS[0]
+    assert recipe.steps(50) == TINY_STEPS
+    assert recipe.steps(TINY_ROWS) == PASSES * TINY_ROWS // SMALL_BATCH
     assert STEPS[0] < recipe.steps(3000) < STEPS[1]
     assert recipe.steps(20_000) == STEPS[1]
     assert recipe.steps(5_000_000) == round(5_000_000 / BATCH)

@@ -18,6 +18,13 @@ PASSES = 64
 STEPS = (400, 4500)
 """Minimum and maximum number of steps, except that every row is seen once."""
 
+TINY_ROWS, TINY_STEPS = 500, 250
+"""Tables with fewer rows take at least so many steps, and no consistency loss.
+
+On six splits each of iris, wine, diabetes and breast_cancer neither changed MAE by more
+than its standard error but on wine (-.004 +- .001), and RMSE by -.008 +- .003, -.002 +-
+.001, .000 and .000, for half of the time."""
+
 DECAY_PASSES = 35
 """Passes over the rows after which weight decay alone has shrunk a weight to 1/e."""
 
@@ -87,7 +94,8 @@ class Recipe:
       em_start: share of the rounds before the first E-step; 1: there is no EM.
       imputed_weight, natural_share: see `MaskedObjective`.
       consistency_weight: weight of the consistency loss, in which the averaged network
-        teaches; 0 omits it.
+        teaches; 0 omits it. None: 0 for tables with fewer than `TINY_ROWS` rows, 1 for
+        others.
     """
 
     members: int | None = None
@@ -108,7 +116,7 @@ class Recipe:
     em_start: float = 0.5
     imputed_weight: float = float(MaskedObjective.imputed_weight)
     natural_share: float = MaskedSettings.natural_share
-    consistency_weight: float = MaskedSettings.consistency_weight
+    consistency_weight: float | None = None
 
     def limited(self, max_epochs: int | None, max_time: float | None) -> "Recipe":
         """Returns a copy with those of the limits that are not None."""
@@ -140,10 +148,13 @@ class Recipe:
             seed=seed, learning_rate=self.rate(num_rows), warmup_steps=100,
             weight_decay=self.decay(num_rows), em=em,
             em_start=self.em_start if em else None, prior=None,
-            initial_row_share=drawn, row_share=drawn, family=self._family(),
+            initial_row_share=drawn, row_share=drawn, family=self._family(num_rows),
         )  # fmt: skip
 
-    def _family(self) -> MaskedSettings:
+    def _family(self, num_rows: int) -> MaskedSettings:
+        weight = self.consistency_weight
+        if weight is None:
+            weight = MaskedSettings.consistency_weight * (num_rows >= TINY_ROWS)
         draws = Sampler(num_reveals=DRAW_REVEALS)
         averaged = dataclasses.replace(MaskedSettings.consistency, rows="all")
         return MaskedSettings(
@@ -153,7 +164,7 @@ class Recipe:
                 copied_share=self.copied_share, light_share=self.light_share
             ),
             consistency=averaged,
-            consistency_weight=self.consistency_weight,
+            consistency_weight=weight,
             consistency_start=None,
             skip_unweighted_consistency=True,
             initial_sampler=draws,
@@ -227,5 +238,6 @@ class Recipe:
 
     def _full_steps(self, num_rows: int) -> int:
         one_pass = num_rows / self.batch(num_rows)
-        steps = int(np.clip(round(PASSES * one_pass), *STEPS))
+        least = TINY_STEPS if num_rows < TINY_ROWS else STEPS[0]
+        steps = int(np.clip(round(PASSES * one_pass), least, STEPS[1]))
         return max(round(one_pass), steps)
