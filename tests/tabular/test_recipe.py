@@ -13,11 +13,8 @@ from ambient_jax.tabular.fitting.recipe import (
     HIDDEN_COLUMNS,
     MAX_MEMBERS,
     MAX_SMALL_MEMBERS,
-    PASSES,
-    SMALL_BATCH,
     STEPS,
     TINY_ROWS,
-    TINY_STEPS,
     Recipe,
 )
 
@@ -56,8 +53,7 @@ def test_the_consistency_loss_is_for_tables_with_more_than_a_few_rows():
 
 def test_steps_lie_in_their_limits_until_a_pass_takes_more():
     recipe = Recipe()
-    assert recipe.steps(50) == TINY_STEPS
-    assert recipe.steps(TINY_ROWS) == PASSES * TINY_ROWS // SMALL_BATCH
+    assert recipe.steps(50) == STEPS[0]
     assert STEPS[0] < recipe.steps(3000) < STEPS[1]
     assert recipe.steps(20_000) == STEPS[1]
     assert recipe.steps(5_000_000) == round(5_000_000 / BATCH)
