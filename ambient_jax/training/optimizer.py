@@ -24,6 +24,9 @@ FINAL_RATE = 0.02
 
 Number = np.float32 | jax.Array
 
+TINY = 1e-30
+"""Smallest divisor: a gradient of zeros stays one."""
+
 LEAST_SIDE = 8
 """Matrices with a shorter side, such as a read-out of two values, are left to AdamW."""
 
@@ -118,9 +121,18 @@ class Optimizer:
 
     @property
     def _transformation(self) -> optax.GradientTransformation:
-        clip = optax.clip_by_global_norm(cast(float, self.clip_norm))
         kind = self.kind(self.rate, self.weight_decay)
-        return optax.chain(clip, kind)
+        return optax.chain(optax.stateless(self._clipped), kind)
+
+    def _clipped(self, updates: Params, params: Params = None) -> Params:
+        """`optax.clip_by_global_norm`, which on a CPU writes all squares to memory."""
+        scale = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm(updates), TINY))
+        return jax.tree.map(lambda update: scale * update, updates)
+
+
+def norm(tree: Params) -> Array:
+    """Returns the Euclidean norm of all leaves together, a float32 scalar."""
+    return jnp.sqrt(optax.tree.vdot(tree, tree))
 
 
 def make_optimizer(

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from ambient_jax import mesh as meshes
 from ambient_jax.compilation import Structure, partition, shared
 from ambient_jax.family import Batch, Metrics, Objective
-from ambient_jax.training.optimizer import GradientTransformation
+from ambient_jax.training.optimizer import GradientTransformation, norm
 from ambient_jax.training.state import TrainState
 from ambient_jax.types import Network, RootKey
 
@@ -53,7 +53,7 @@ def train_step(
     params = optax.apply_updates(state.params, updates)
     step = state.step.astype(jnp.float32)
     decay = jnp.minimum(ema_decay, (1.0 + step) / (10.0 + step))
-    metrics = parts | {"grad_norm": optax.global_norm(grads), "count": jnp.ones(())}
+    metrics = parts | {"grad_norm": norm(grads), "count": jnp.ones(())}
     good = jnp.isfinite(loss) | (state.bad_step >= 0)
     new = TrainState(
         step=state.step + 1,
