@@ -3,7 +3,7 @@
     for rows in 500 2000 6000; do
       python benchmarks/tables.py --tables=letter --rows=$rows --json=/tmp/curve.json
     done
-    python -m benchmarks.table_curve /tmp/curve.json --output=docs/pictures/table_time.png
+    python -m benchmarks.table_curve /tmp/curve.json --output=table_time.png
 
 One machine must have made all lines, one after another. Seconds are those of `fit`,
 compilation included, and of `transform` of the test rows.
