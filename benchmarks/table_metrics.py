@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ambient_jax.evaluation.coverage import covered
 from benchmarks.table_data import Task
 
 
@@ -39,6 +40,20 @@ def accuracy(task: Task, which: str, filled: pd.DataFrame) -> float:
         for c in task.categorical
     ]
     return float(np.concatenate(right).mean()) if right else float("nan")
+
+
+def coverage(task: Task, which: str, draws: Sequence[pd.DataFrame]) -> float:
+    """Share of judged numeric cells inside 90 % intervals of `NUM_DRAWS` draws."""
+    truth, where = getattr(task, which), judged(task, which)
+    rng = np.random.default_rng(0)
+    inside = [
+        covered(
+            np.stack([d[c].to_numpy(float)[where[c]] for d in draws]),
+            truth[c].to_numpy(float)[where[c]], rng,
+        )
+        for c in task.numeric
+    ]  # fmt: skip
+    return float(np.concatenate(inside).mean())
 
 
 def density_error(task: Task, which: str, filled: pd.DataFrame) -> float:

@@ -15,13 +15,17 @@ def get_config(data: str = "digits") -> ConfigDict:
     config.family = "gaussian"
     config.seed = 0  # root of all randomness of training
     config.data = _data(data or "digits")
-    config.network = ConfigDict(
-        {
-            "width": 256,  # channels of the perceptron
-            "depth": 4,  # its residual blocks
-            "dtype": "float32",  # compute type
-        }
-    )
+    config.network = ConfigDict({
+        "name": "mlp",  # mlp (a perceptron, for any row), unet (pictures)
+        "width": 256,  # mlp: channels
+        "depth": 4,  # mlp: residual blocks
+        "widths": (32, 64),  # unet: channels per resolution, finest first
+        "blocks": 1,  # unet: residual blocks per resolution and direction
+        "bottom_blocks": 2,  # unet: residual blocks with attention at the coarsest
+        "num_heads": 4,  # unet: of attention
+        "windows": (3, 7),  # unet of ambient: sizes of means over visible pixels
+        "dtype": "float32",  # compute type
+    })  # fmt: skip
     config.objective = _objective()
     config.em = ConfigDict(
         {

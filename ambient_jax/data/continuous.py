@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ambient_jax.data.dataset import Labels
+
 
 @dataclass(frozen=True, kw_only=True)
 class ContinuousData:
@@ -97,10 +99,13 @@ class ContinuousHeldOut:
       test: `[M, L]` float32; NaN where a user's own test rows have missing cells.
       shown: `[M, L]` what is given of them: NaN in cells that are hidden, and with
         noise, where the training rows have it.
+      labels: for the classifier behind the Frechet distance; None if there are none.
+        Its rows are complete and clean.
     """
 
     test: np.ndarray
     shown: np.ndarray
+    labels: Labels | None = None
 
     @property
     def test_observed(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Loads a `ContinuousDataset`: reads a source, adds noise, splits, hides, scales."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,11 +11,21 @@ from ambient_jax.data.continuous import (
     ContinuousHeldOut,
     Scaling,
 )
-from ambient_jax.data.continuous_npz import ContinuousRows, read_continuous
+from ambient_jax.data.continuous_npz import read_continuous
+from ambient_jax.data.dataset import Labels
 from ambient_jax.data.load import read_pictures
 from ambient_jax.data.missingness import Missingness
-from ambient_jax.data.split import DEFAULT_TEST_DIVISOR
+from ambient_jax.data.split import DEFAULT_TEST_DIVISOR, chosen
 from ambient_jax.errors import ArgumentError, UserError
+
+
+class _Rows(NamedTuple):
+    """Rows to train on and test rows, with their classes where there are any."""
+
+    x: np.ndarray
+    x_test: np.ndarray
+    y: np.ndarray | None = None
+    y_test: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,39 +69,53 @@ class ContinuousSource:
     def load(self) -> ContinuousDataset:
         """Returns the data set; all its randomness is a function of the seed.
 
+        Pictures of a known set are split, chosen and (completely at random) hidden as
+        for the masked family with that seed, so that figures of both compare.
+
         Raises:
           ArgumentError, UserError: an argument or the data cannot be used.
         """
-        rng = np.random.default_rng([self.seed, 5])
         own = self.source.endswith((".npz", ".csv", ".parquet"))
-        rows = self._own_rows() if own else self._pictures(rng)
-        x, x_test = rows.x, rows.x_test
-        if np.isnan(x).any() and x_test is None:
-            x_test = np.empty((0, *x.shape[1:]), np.float32)
-        if x_test is None:
-            order = rng.permutation(len(x))
-            count = len(x) // DEFAULT_TEST_DIVISOR
-            x, x_test = x[order[count:]], x[order[:count]]
-        x = _some(x, self.num_train, "num_train", rng)
-        x_test = _some(x_test, self.num_test, "num_test", rng)
-        shown, shown_test = self._hidden(x, x_test, rng)
+        rows = self._own_rows() if own else self._pictures()
+        choice = np.random.default_rng([self.seed, 2])
+        train = chosen(len(rows.x), self.num_train, "num_train", choice)
+        test = chosen(len(rows.x_test), self.num_test, "num_test", choice)
+        x, x_test, labels = rows.x[train], rows.x_test[test], None
+        if rows.y is not None and rows.y_test is not None:
+            labels = Labels(
+                test=rows.y_test[test], reference=x.reshape(len(x), -1),
+                reference_labels=rows.y[train],
+            )  # fmt: skip
+        shown, shown_test = self._hidden(
+            x, x_test, np.random.default_rng([self.seed, 1])
+        )
         if self.noise and not own:
+            rng = np.random.default_rng([self.seed, 6])
             shown, shown_test = (
                 part + (self.noise * rng.normal(size=part.shape)).astype(np.float32)
                 for part in (shown, shown_test)
             )
-        return _scaled(self.source, shown, x_test, shown_test, self.noise)
+        return _scaled(self.source, shown, x_test, shown_test, self.noise, labels)
 
-    def _own_rows(self) -> ContinuousRows:
+    def _own_rows(self) -> _Rows:
         if self.side is not None:
             raise ArgumentError(
                 "side", "{argument} applies to picture sets, not to an .npz"
             )
-        return read_continuous(self.source)
+        found = read_continuous(self.source)
+        x, x_test = found.x, found.x_test
+        if x_test is None and np.isnan(x).any():
+            x_test = np.empty((0, *x.shape[1:]), np.float32)
+        if x_test is None:
+            order = np.random.default_rng([self.seed, 5]).permutation(len(x))
+            count = len(x) // DEFAULT_TEST_DIVISOR
+            x, x_test = x[order[count:]], x[order[:count]]
+        return _Rows(x, x_test)
 
-    def _pictures(self, rng: np.random.Generator) -> ContinuousRows:
+    def _pictures(self) -> _Rows:
+        rng = np.random.default_rng([self.seed, 0])
         found = read_pictures(self.source, self.dir, rng).resized(self.side)
-        return ContinuousRows(x=found.train, x_test=found.test)
+        return _Rows(found.train, found.test, found.train_labels, found.test_labels)
 
     def _hidden(
         self, x: np.ndarray, x_test: np.ndarray, rng: np.random.Generator
@@ -125,20 +150,10 @@ class ContinuousSource:
         return np.where(train, x, nan), np.where(test, x_test, nan)
 
 
-def _some(
-    x: np.ndarray, count: int | None, name: str, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws `count` of the rows; None: all, in order."""
-    if count is None:
-        return x
-    if not 0 < count <= len(x):
-        raise ArgumentError(name, f"{{argument}}={count}: there are {len(x)} rows")
-    return x[rng.permutation(len(x))[:count]]
-
-
 def _scaled(
-    name: str, x: np.ndarray, x_test: np.ndarray, shown_test: np.ndarray, noise: float
-) -> ContinuousDataset:
+    name: str, x: np.ndarray, x_test: np.ndarray, shown_test: np.ndarray, noise: float,
+    labels: Labels | None,
+) -> ContinuousDataset:  # fmt: skip
     if not np.isfinite(x).any():
         raise UserError(f"{name}: nothing is observed in the rows to train on")
     empty = int(np.isnan(x).all(axis=0).sum())
@@ -158,7 +173,7 @@ def _scaled(
     scaling = Scaling.fit(flat, pooled=len(shape) > 1 or noise > 0, noise=noise)
     held_out = None
     if len(test):
-        held_out = ContinuousHeldOut(test=test, shown=shown)
+        held_out = ContinuousHeldOut(test=test, shown=shown, labels=labels)
     return ContinuousDataset(
         name=name, train=ContinuousData(rows=scaling.scaled(flat), shape=shape),
         held_out=held_out, scaling=scaling,

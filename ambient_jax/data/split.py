@@ -37,19 +37,28 @@ def shuffled(rows: Rows, rng: np.random.Generator) -> Rows:
 
 def subset(rows: Rows, num_train: int | None, num_test: int | None, rng) -> Rows:
     """Draws `num_train` rows of `x` and `num_test` of `x_test`; None: all, in order."""
-
-    def pick(name, x, y, count):
-        if x is None or count is None:
-            return x, y
-        if not 0 < count <= len(x):
-            reason = f"{{argument}}={count}: there are {len(x)} rows"
-            raise ArgumentError(name, reason)
-        chosen = rng.permutation(len(x))[:count]
-        return x[chosen], None if y is None else y[chosen]
-
-    x, y = pick("num_train", rows.x, rows.y, num_train)
-    x_test, y_test = pick("num_test", rows.x_test, rows.y_test, num_test)
+    train = chosen(len(rows.x), num_train, "num_train", rng)
+    x, y = rows.x[train], None if rows.y is None else rows.y[train]
+    x_test, y_test = rows.x_test, rows.y_test
+    if x_test is not None:
+        test = chosen(len(x_test), num_test, "num_test", rng)
+        x_test, y_test = x_test[test], None if y_test is None else y_test[test]
     return Rows(x=x, x_test=x_test, y=y, y_test=y_test, num_values=rows.num_values)
+
+
+def chosen(
+    n: int, count: int | None, name: str, rng: np.random.Generator
+) -> slice | np.ndarray:
+    """Draws which `count` of `n` rows are taken; None: all, in order.
+
+    Raises:
+      ArgumentError: there are not so many; `name` is that of the argument.
+    """
+    if count is None:
+        return slice(None)
+    if not 0 < count <= n:
+        raise ArgumentError(name, f"{{argument}}={count}: there are {n} rows")
+    return rng.permutation(n)[:count]
 
 
 def validation_count(n: int, num_valid: int | None) -> int:

@@ -3,7 +3,10 @@
 `configs/gaussian_base.py` says what each field means.
 """
 
+from collections.abc import Callable
 from typing import Any, cast, get_args
+
+import numpy as np
 
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.assembly.gaussian import (
@@ -22,6 +25,7 @@ from ambient_jax.errors import ArgumentError, UserError
 from ambient_jax.experiment.build import accepted, check_finite, choose, construct
 from ambient_jax.experiment.config import Config
 from ambient_jax.networks.edm_mlp import EdmMlp
+from ambient_jax.networks.edm_unet import EdmUNet
 from ambient_jax.training.optimizer import KINDS
 
 METHODS: dict[str, Method] = {name: name for name in get_args(Method)}
@@ -111,13 +115,21 @@ def visible_share(config: Config, observed_share: float) -> float | None:
     return observed_share * (1.0 - config.objective.hidden_share)
 
 
-def denoiser(config: Config, length: int) -> EdmMlp:
-    """The network of `config.network` for rows of `length` cells."""
-    c = config.network
-    return construct(
-        "network", EdmMlp, length=length, width=c.width, depth=c.depth,
-        masked=config.objective.method == "ambient", dtype=c.dtype,
-    )  # fmt: skip
+def denoiser(config: Config, shape: tuple[int, ...]) -> EdmMlp | EdmUNet:
+    """The network of `config.network` for rows of a shape."""
+    c, masked = config.network, config.objective.method == "ambient"
+    makers: dict[str, Callable[[], EdmMlp | EdmUNet]] = {
+        "mlp": lambda: EdmMlp(
+            length=int(np.prod(shape)), width=c.width, depth=c.depth, masked=masked,
+            dtype=c.dtype,
+        ),
+        "unet": lambda: EdmUNet(
+            shape=shape, widths=tuple(c.widths), blocks=c.blocks,
+            bottom_blocks=c.bottom_blocks, num_heads=c.num_heads,
+            windows=tuple(c.windows), masked=masked, dtype=c.dtype,
+        ),
+    }  # fmt: skip
+    return construct("network", choose("network.name", makers, c.name))
 
 
 def sampler(config: Config, lowest: float = 0.0) -> EdmSampler:

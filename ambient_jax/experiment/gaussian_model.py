@@ -88,7 +88,7 @@ def load(workdir: Workdir, config: Config) -> GaussianModel:
       UserError: there is no checkpoint.
     """
     shape, scaling, observed_share = workdir.continuous()
-    network = gaussian_build.denoiser(config, int(np.prod(shape)))
+    network = gaussian_build.denoiser(config, shape)
     settings = gaussian_build.settings(
         config, gaussian_build.network_noise(config, scaling)
     )

@@ -33,7 +33,7 @@ def make(config: Config, before_batch: Callable[[], None] | None = None) -> Setu
     gaussian_build.check_numbers(config)
     mesh, dataset = make_mesh(), gaussian_build.dataset(config)
     noise, e = gaussian_build.network_noise(config, dataset.scaling), config.eval
-    network = gaussian_build.denoiser(config, dataset.train.rows.shape[1])
+    network = gaussian_build.denoiser(config, dataset.train.shape)
     settings = gaussian_build.settings(config, noise)
     visible = gaussian_build.visible_share(config, dataset.observed_share)
     functions = GaussianFunctions(

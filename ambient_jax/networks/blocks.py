@@ -91,6 +91,8 @@ class ConvBlock(nn.Module):
     The norm is over the channels of each pixel. Norms over space (group, batch) would
     make the statistics of a pixel drift with the share of the picture that is visible.
     The block starts as the identity if C = D, as a linear map of each pixel otherwise.
+    An embedded noise level `[B, E]`, if there is one, scales and shifts the channels
+    between both convolutions.
 
     Attributes:
       width: D.
@@ -101,13 +103,20 @@ class ConvBlock(nn.Module):
     dtype: Dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, h: Float[Array, "B H W C"]) -> Float[Array, "B H W D"]:
+    def __call__(
+        self, h: Float[Array, "B H W C"], level: Float[Array, "B E"] | None = None
+    ) -> Float[Array, "B H W D"]:
         skip = h
         if h.shape[-1] != self.width:
             skip = nn.Dense(self.width, dtype=self.dtype)(h)
         x = nn.gelu(nn.LayerNorm(dtype=self.dtype)(h))
         x = nn.Conv(self.width, (3, 3), dtype=self.dtype)(x)
-        x = nn.gelu(nn.LayerNorm(dtype=self.dtype)(x))
+        x = nn.LayerNorm(dtype=self.dtype)(x)
+        if level is not None:
+            both = nn.Dense(2 * self.width, dtype=self.dtype)(level)[:, None, None]
+            scale, shift = jnp.split(both, 2, axis=-1)
+            x = x * (1.0 + scale) + shift
+        x = nn.gelu(x)
         x = nn.Conv(
             self.width, (3, 3), dtype=self.dtype, kernel_init=nn.initializers.zeros
         )(x)

@@ -1,7 +1,7 @@
 """The network of pictures: a U-Net for contexts that are sparse as well as dense."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -74,41 +74,71 @@ class Stem(nn.Module):
         return h + place.astype(self.dtype)
 
 
-class UNetModule(nn.Module):
-    """Maps tokens `[B, H, W]` to logits `[B, H, W, V]`; `UNet` has the fields."""
+class Trunk(NamedTuple):
+    """Sizes of a U-Net between its stem and its read-out; see `UNet`."""
 
-    num_values: int
     widths: tuple[int, ...]
     blocks: int
     bottom_blocks: int
     num_heads: int
-    windows: tuple[int, ...]
     dtype: Dtype
+
+
+def encode_decode(
+    h: Float[Array, "B H W C"], trunk: Trunk, level: Float[Array, "B E"] | None = None
+) -> Float[Array, "B H W C"]:
+    """Applies the levels of a U-Net to features; for the `__call__` of a module.
+
+    Its layers are submodules of the module that calls it.
+
+    Args:
+      h: features of the first of `trunk.widths`.
+      trunk: sizes.
+      level: embedded noise level of each row; None: the network knows none.
+    """
+    skips, dtype = [], trunk.dtype
+    for width in trunk.widths[:-1]:
+        for _ in range(trunk.blocks):
+            h = ConvBlock(width, dtype)(h, level)
+        skips.append(h)
+        h = nn.Conv(width, (3, 3), strides=(2, 2), dtype=dtype)(h)
+    for _ in range(trunk.bottom_blocks):
+        h = ConvBlock(trunk.widths[-1], dtype)(h, level)
+        flat = h.reshape(h.shape[0], -1, h.shape[-1])
+        flat = Mlp(2, dtype)(Attention(trunk.num_heads, dtype)(flat))
+        h = flat.reshape(h.shape)
+    for width, skip in zip(trunk.widths[-2::-1], skips[::-1], strict=True):
+        h = nn.Dense(width, dtype=dtype)(h)
+        h = jnp.repeat(jnp.repeat(h, 2, axis=1), 2, axis=2)
+        h = h[:, : skip.shape[1], : skip.shape[2]] + skip
+        for _ in range(trunk.blocks):
+            h = ConvBlock(width, dtype)(h, level)
+    return nn.gelu(nn.LayerNorm(dtype=dtype)(h))
+
+
+class UNetModule(nn.Module):
+    """Maps tokens `[B, H, W]` to logits `[B, H, W, V]`; `UNet` has the fields."""
+
+    num_values: int
+    windows: tuple[int, ...]
+    trunk: Trunk
 
     @nn.compact
     def __call__(self, z: Int[Array, "B H W"]) -> Float[Array, "B H W V"]:
-        h = Stem(self.num_values, self.widths[0], self.windows, self.dtype)(z)
-        skips = []
-        for width in self.widths[:-1]:
-            for _ in range(self.blocks):
-                h = ConvBlock(width, self.dtype)(h)
-            skips.append(h)
-            h = nn.Conv(width, (3, 3), strides=(2, 2), dtype=self.dtype)(h)
-        for _ in range(self.bottom_blocks):
-            h = self._bottom(ConvBlock(self.widths[-1], self.dtype)(h))
-        for width, skip in zip(self.widths[-2::-1], skips[::-1], strict=True):
-            h = nn.Dense(width, dtype=self.dtype)(h)
-            h = jnp.repeat(jnp.repeat(h, 2, axis=1), 2, axis=2)
-            h = h[:, : skip.shape[1], : skip.shape[2]] + skip
-            for _ in range(self.blocks):
-                h = ConvBlock(width, self.dtype)(h)
-        h = nn.gelu(nn.LayerNorm(dtype=self.dtype)(h))
+        width, dtype = self.trunk.widths[0], self.trunk.dtype
+        h = Stem(self.num_values, width, self.windows, dtype)(z)
+        h = encode_decode(h, self.trunk)
         return nn.Dense(self.num_values, dtype=jnp.float32)(h.astype(jnp.float32))
 
-    def _bottom(self, h: Float[Array, "B H W C"]) -> Float[Array, "B H W C"]:
-        flat = h.reshape(h.shape[0], -1, h.shape[-1])
-        flat = Mlp(2, self.dtype)(Attention(self.num_heads, self.dtype)(flat))
-        return flat.reshape(h.shape)
+
+def check_widths(widths: tuple[int, ...]) -> None:
+    """Refuses channels of a U-Net that are too few.
+
+    Raises:
+      ValueError: if `widths` is empty or one of them is below 4.
+    """
+    if not widths or min(widths) < 4:
+        raise ValueError(f"widths must be at least 4 each, got {widths}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +175,7 @@ class UNet:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if not self.widths or min(self.widths) < 4:
-            raise ValueError(f"widths must be at least 4 each, got {self.widths}")
+        check_widths(self.widths)
 
     @property
     def length(self) -> int:
@@ -156,10 +185,11 @@ class UNet:
     @property
     def module(self) -> UNetModule:
         """The Flax module."""
-        return UNetModule(
-            self.num_values, tuple(self.widths), self.blocks, self.bottom_blocks,
-            self.num_heads, tuple(self.windows), jnp.dtype(self.dtype),
+        trunk = Trunk(
+            tuple(self.widths), self.blocks, self.bottom_blocks, self.num_heads,
+            jnp.dtype(self.dtype),
         )  # fmt: skip
+        return UNetModule(self.num_values, tuple(self.windows), trunk)
 
     def init(self, key: RootKey) -> Params:
         """Draws float32 parameters."""

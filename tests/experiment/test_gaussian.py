@@ -167,9 +167,9 @@ def test_a_file_that_does_not_fit_ends_with_code_2(x, match, tmp_path):
 
 def test_only_the_network_of_ambient_diffusion_reads_a_mask():
     config = changed(ambient_gaussian)
-    network = gaussian_build.denoiser(config, 64)
+    network = gaussian_build.denoiser(config, (8, 8))
     assert network.masked
-    assert not gaussian_build.denoiser(changed(gaussian_em), 64).masked
+    assert not gaussian_build.denoiser(changed(gaussian_em), (8, 8)).masked
 
 
 def test_masked_configs_are_no_gaussian_ones():
