@@ -167,6 +167,7 @@ def _eval() -> ConfigDict:
     c.num_draws = 2  # repeats of the 10 noise levels per test row at the end
     c.num_exact = 32  # test rows of the exact chain rule
     c.num_samples = 1000  # generated rows for sample_fid
+    c.num_interval_rows = 100  # test rows for test_coverage_90 (V > 2); 0 skips it
     return c
 
 

@@ -67,7 +67,8 @@ def get_config(data: str = "digits") -> ConfigDict:
             "every_rounds": 4,  # rounds between the cheap evaluations
             "round_rows": 100,  # test rows of a cheap evaluation
             "num_draws": 5,  # draws behind a posterior mean
-            "num_samples": 400,  # generated rows for the energy distance
+            "num_samples": 400,  # generated rows for sample_fid, energy_distance
+            "num_interval_rows": 100,  # test rows for test_coverage_90; 0 skips it
             "checkpoint": "last",  # of the final figures; no row is held out to choose
         }
     )

@@ -53,7 +53,7 @@ def set_sizes(config: ConfigDict, shapes: dict[str, tuple[int, ...]]) -> None:
     config.em.initial_row_share = share(DRAWN_AT_FIRST, rows)
     config.eval.update(
         every_rounds=5, round_rows=100, num_draws=1, num_exact=8 if many else 32,
-        num_samples=100 if many else 400,
+        num_samples=100 if many else 400, num_interval_rows=0 if many else 20,
     )  # fmt: skip
     if rows > 10 * HELD_OUT:  # otherwise 10 % of the rows, and all test rows
         config.data.num_valid = HELD_OUT

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from jax.sharding import Mesh
 
-from ambient_jax.data.dataset import HeldOut, Labels
+from ambient_jax.data.dataset import Labels
 from ambient_jax.files import write_npz
 from ambient_jax.inference.row_map import RowMap
 from ambient_jax.networks.classifier import Classifier
@@ -33,16 +33,16 @@ class TrainedClassifier:
 
 
 def load_or_train(
-    held_out: HeldOut,
     labels: Labels,
     shape: tuple[int, ...],
+    num_values: int,
     mesh: Mesh,
     batch_size: int,
     path: Path,
 ) -> TrainedClassifier:
     """The classifier of `path`, or a newly trained one, then written there."""
     network = Classifier(
-        shape=shape, num_values=held_out.mask, num_classes=labels.num_classes
+        shape=shape, num_values=num_values, num_classes=labels.num_classes
     )
     params = network.init(jax.random.key(0))
     leaves, tree = jax.tree.flatten(params)

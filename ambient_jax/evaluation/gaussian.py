@@ -1,57 +1,21 @@
 """The figures of Gaussian diffusion: imputation, denoising and samples."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+import jax
 import numpy as np
 
 from ambient_jax.data.continuous import ContinuousDataset, ContinuousHeldOut, Scaling
 from ambient_jax.evaluation import estimate
-from ambient_jax.evaluation.energy import energy_distance
+from ambient_jax.evaluation.coverage import Coverage
+from ambient_jax.evaluation.energy import energy_figures
 from ambient_jax.evaluation.estimate import Figures
+from ambient_jax.evaluation.posterior_means import PosteriorMeans
+from ambient_jax.evaluation.samples import Judge
 from ambient_jax.evaluation.suite import Evaluator
 from ambient_jax.inference.gaussian_functions import GaussianFunctions
 from ambient_jax.types import Params, RootKey
-
-VISIBLE_SIGMA = 0.01
-"""Level at which a network that reads a mask estimates hidden cells from given ones."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PosteriorMeans:
-    """Posterior means of hidden cells, in the units of the data.
-
-    A network that reads a mask gives them in one pass, any other by the mean of draws.
-
-    Attributes:
-      functions: of the network.
-      scaling: between the units of the data and of the network.
-      num_draws: draws of a row.
-    """
-
-    functions: GaussianFunctions
-    scaling: Scaling
-    num_draws: int
-
-    @property
-    def passes(self) -> int:
-        """Forward passes of one row."""
-        if self.functions.visible_share is not None:
-            return 1
-        return self.num_draws * self.functions.completer.sampler.passes
-
-    def __call__(self, params: Params, key: RootKey, rows: np.ndarray) -> np.ndarray:
-        """Returns `[N, L]` complete rows; `rows` have NaN in hidden cells."""
-        scaled = self.scaling.scaled(rows)
-        if self.functions.visible_share is not None:
-            sigma = np.full(len(rows), VISIBLE_SIGMA, np.float32)
-            mean = self.functions.estimate(params, key, scaled, sigma)
-        else:
-            mean = np.zeros(rows.shape)
-            for number in range(self.num_draws):
-                numbers = np.full(len(rows), number, np.uint32)
-                mean += self.functions.numbered_draw(params, key, scaled, numbers)
-            mean /= self.num_draws
-        return np.where(np.isnan(rows), self.scaling.restored(mean), rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,33 +79,50 @@ class Denoising:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnergyDistance:
-    """`energy_distance` of generated rows to complete test rows, in data units.
+class GaussianSamples:
+    """`energy_distance` of generated rows, in data units, and the figures of `Judge`.
 
-    `data_energy_distance` is that of one half of the test rows to the other half: the
-    floor that the finite numbers of rows leave.
+    A completion is one draw; of a network that makes no draws, the posterior mean.
 
     Attributes:
-      num_samples: generated rows, and test rows at most.
+      means: posterior means, and the functions of the network.
+      judge: of the data set; None: its rows have no labels.
+      num_samples: generated rows, and completed test rows at most.
     """
 
-    functions: GaussianFunctions
+    means: PosteriorMeans
     held_out: ContinuousHeldOut
-    scaling: Scaling
+    judge: Judge | None
     num_samples: int
 
     @property
     def row_passes(self) -> int:
-        """See `suite.Evaluator`."""
-        return self.num_samples * self.functions.completer.sampler.passes
+        """See `suite.Evaluator`; the classifier, a small network, is left out."""
+        passes, completed = self.means.draw_passes, 0
+        if self.judge is not None and self.held_out.hidden.any():
+            few = len(self.held_out.test[: self.num_samples])
+            completed = few * (passes if self.means.draws else self.means.passes)
+        return self.num_samples * passes + completed
 
     def __call__(self, params: Params, key: RootKey) -> Figures:
-        test = self.held_out.test[: self.num_samples]
+        generate, complete = jax.random.split(key)
+        test = self.held_out.test
         empty = np.zeros((self.num_samples, test.shape[1]), np.float32)
-        drawn = self.scaling.restored(self.functions.sample(params, key, empty))
-        yield "energy_distance", energy_distance(drawn, test)
-        half = len(test) // 2
-        yield "data_energy_distance", energy_distance(test[:half], test[half:])
+        drawn = self.means.functions.sample(params, generate, empty)
+        samples = self.means.scaling.restored(drawn)
+        yield from energy_figures(samples, test)
+        if self.judge is None:
+            return
+        yield from self.judge.samples(samples)
+        shown = self.held_out.shown[: self.num_samples]
+        if self.held_out.hidden.any():
+            draws = self.means.draws
+            rows = (
+                self.means.draw(params, complete, shown, 0)
+                if draws
+                else self.means(params, complete, shown)
+            )
+            yield from self.judge.completions(rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,20 +130,22 @@ class GaussianEvaluators:
     """Chooses the evaluators that apply to a continuous data set (`suite.Evaluators`).
 
     Attributes:
-      functions: of the network.
+      means: posterior means, and the functions of the network.
       dataset: rows to train on and test rows.
       noise: of the rows, in the unit of the network; 0: they are clean.
       round_rows: test rows of a cheap figure.
-      num_draws: draws behind a posterior mean.
-      num_samples: generated rows; 0 skips the energy distance.
+      num_samples: generated rows; 0 skips their figures.
+      num_interval_rows: test rows for the coverage of intervals; 0 skips it.
+      cache: file for the trained classifier.
     """
 
-    functions: GaussianFunctions
+    means: PosteriorMeans
     dataset: ContinuousDataset
     noise: float
     round_rows: int
-    num_draws: int
     num_samples: int
+    num_interval_rows: int
+    cache: Path
 
     @property
     def skipped_figures(self) -> list[str]:
@@ -173,8 +156,15 @@ class GaussianEvaluators:
         lines = []
         if not held_out.hidden.any():
             lines.append("test_imputation_*: no test cell is hidden")
-        if np.isnan(held_out.test).any():
+        elif not self.means.draws:
+            lines.append("test_coverage_90: the network makes no draws")
+        if not held_out.complete:
             lines.append("energy_distance: the test rows have holes")
+        elif held_out.labels is None:
+            lines.append(
+                "sample_fid, imputed_classifier_accuracy: they need labels to train a "
+                "classifier on"
+            )
         return lines
 
     def cheap(self, completions: np.ndarray) -> list[Evaluator]:
@@ -186,32 +176,49 @@ class GaussianEvaluators:
     ) -> list[Evaluator]:
         """Returns the evaluators of every figure that applies, on all rows."""
         found, held_out = self._errors(slice(None)), self.dataset.held_out
-        if held_out is None or np.isnan(held_out.test).any() or self.num_samples < 2:
+        if held_out is None:
             return found
-        return [
-            *found,
-            EnergyDistance(
-                functions=self.functions, held_out=held_out,
-                scaling=self.dataset.scaling, num_samples=self.num_samples,
-            ),
-        ]  # fmt: skip
+        if held_out.complete and min(self.num_samples, len(held_out.test)) > 1:
+            found.append(
+                GaussianSamples(
+                    means=self.means, held_out=held_out, judge=self._judge(held_out),
+                    num_samples=self.num_samples,
+                )
+            )  # fmt: skip
+        rows, scaled = slice(self.num_interval_rows), self.means.scaling.scaled
+        if self.means.draws and held_out.hidden[rows].any():
+            found.append(
+                Coverage(
+                    draw=self.means.functions.numbered_draw,
+                    passes=self.means.draw_passes, truth=scaled(held_out.test[rows]),
+                    shown=scaled(held_out.shown[rows]), hidden=held_out.hidden[rows],
+                )
+            )  # fmt: skip
+        return found
+
+    def _judge(self, held_out: ContinuousHeldOut) -> Judge | None:
+        if held_out.labels is None:
+            return None
+        functions = self.means.functions
+        return Judge(
+            test=held_out.test, labels=held_out.labels, num_values=2,
+            shape=self.dataset.train.shape, mesh=functions.mesh,
+            batch_size=functions.batch_size, cache=self.cache,
+        )  # fmt: skip
 
     def _errors(self, rows: slice) -> list[Evaluator]:
         held_out = self.dataset.held_out
         if held_out is None:
             return []
         few = ContinuousHeldOut(test=held_out.test[rows], shown=held_out.shown[rows])
-        scaling, functions = self.dataset.scaling, self.functions
         found: list[Evaluator] = []
         if few.hidden.any():
-            means = PosteriorMeans(
-                functions=functions, scaling=scaling, num_draws=self.num_draws
-            )
-            found.append(GaussianImputation(means=means, held_out=few))
+            found.append(GaussianImputation(means=self.means, held_out=few))
         if self.noise:
             found.append(
                 Denoising(
-                    functions=functions, held_out=few, scaling=scaling, noise=self.noise
+                    functions=self.means.functions, held_out=few,
+                    scaling=self.means.scaling, noise=self.noise,
                 )
-            )
+            )  # fmt: skip
         return found

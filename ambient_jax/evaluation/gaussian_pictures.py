@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from ambient_jax.data.continuous import ContinuousDataset
-from ambient_jax.evaluation.gaussian import PosteriorMeans
+from ambient_jax.evaluation.posterior_means import PosteriorMeans
 from ambient_jax.types import Params, RootKey
 
 LEVELS = 256

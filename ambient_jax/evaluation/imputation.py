@@ -14,7 +14,8 @@ from ambient_jax.types import Params, RootKey
 @dataclass(frozen=True, kw_only=True)
 class Imputation:
     """`test_imputation_accuracy` of the most probable value of each hidden cell, and
-    `test_imputation_rmse` of its posterior mean (grey levels in [0, 1]).
+    `test_imputation_rmse` and `test_imputation_mae` of its posterior mean (grey levels
+    in [0, 1]).
 
     Attributes:
       held_out: complete test rows and what is shown of them.
@@ -36,8 +37,12 @@ class Imputation:
         top = self.held_out.mask - 1
         cells = hidden.sum(axis=1).astype(float)
         right = ((mode == truth) & hidden).sum(axis=1).astype(float)
-        error = (((mean - truth) / top) ** 2 * hidden).sum(axis=1)
+        error = np.where(hidden, mean - truth, 0.0) / top
         yield from estimate.ratio("test_imputation_accuracy", right, cells)
         yield from estimate.ratio(
-            "test_imputation_rmse", error, cells, lambda mse: float(np.sqrt(mse))
+            "test_imputation_rmse", (error**2).sum(axis=1), cells,
+            lambda mse: float(np.sqrt(mse)),
+        )  # fmt: skip
+        yield from estimate.ratio(
+            "test_imputation_mae", np.abs(error).sum(axis=1), cells
         )

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ambient_jax.data.dataset import Dataset
+from ambient_jax.evaluation.coverage import Coverage
 from ambient_jax.evaluation.imputation import Imputation
 from ambient_jax.evaluation.nll import ConsistencyGap, ExactNll, Nll
-from ambient_jax.evaluation.samples import Samples
+from ambient_jax.evaluation.samples import Judge, Samples
 from ambient_jax.evaluation.suite import Evaluator
 from ambient_jax.inference.row_functions import RowFunctions
 
@@ -30,6 +31,7 @@ class MaskedEvaluators:
       num_draws: repeats of the noise levels in the final likelihoods.
       num_exact: test rows of the exact chain rule; 0 skips it.
       num_samples: generated rows for the Frechet distance; 0 skips it.
+      num_interval_rows: test rows for the coverage of intervals; 0 skips it.
       cache: file for the trained classifier.
     """
 
@@ -39,6 +41,7 @@ class MaskedEvaluators:
     num_draws: int
     num_exact: int
     num_samples: int
+    num_interval_rows: int
     cache: Path
 
     @property
@@ -101,6 +104,8 @@ class MaskedEvaluators:
                 )
         if self._samples is not None:
             evaluators.append(self._samples)
+        if self._coverage is not None:
+            evaluators.append(self._coverage)
         return evaluators
 
     def _likelihoods(
@@ -143,8 +148,28 @@ class MaskedEvaluators:
         held_out = self.dataset.held_out
         if self._why_no_samples or held_out is None or held_out.labels is None:
             return None
+        judge = Judge(
+            test=held_out.test, labels=held_out.labels, num_values=held_out.mask,
+            shape=self.dataset.train.shape, mesh=self.functions.mesh,
+            batch_size=self.functions.batch_size, cache=self.cache,
+        )  # fmt: skip
         return Samples(
-            functions=self.functions, held_out=held_out, labels=held_out.labels,
-            shape=self.dataset.train.shape, num_samples=self.num_samples,
-            cache=self.cache,
+            functions=self.functions,
+            held_out=held_out,
+            judge=judge,
+            num_samples=self.num_samples,
+        )
+
+    @property
+    def _coverage(self) -> Coverage | None:
+        """The evaluator of intervals, of which two values have none; None: no rows."""
+        held_out, rows = self.dataset.held_out, slice(self.num_interval_rows)
+        if held_out is None or not held_out.complete or held_out.mask <= 2:
+            return None
+        hidden = ~held_out.test_observed[rows]
+        if not hidden.any():
+            return None
+        return Coverage(
+            draw=self.functions.numbered_draw, passes=self.functions.sampler.passes,
+            truth=held_out.test[rows], shown=held_out.shown[rows], hidden=hidden,
         )  # fmt: skip

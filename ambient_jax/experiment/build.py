@@ -190,7 +190,8 @@ def check_finite(config: Config, minima: Mapping[str, int]) -> None:
 
 MINIMUM = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
-    "eval.num_exact": 0, "eval.num_samples": 0, "checkpoint.keep": 1,
+    "eval.num_exact": 0, "eval.num_samples": 0, "eval.num_interval_rows": 0,
+    "checkpoint.keep": 1,
     "em.reveals": 1, "em.initial_reveals": 1, "em.corrector_sweeps": 0,
     "prior.members": 1, "prior.steps": 1,
     "sampler.reveals": 1, "sampler.corrector_sweeps": 0,

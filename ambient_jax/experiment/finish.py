@@ -124,7 +124,7 @@ SHOWN = (
     "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
     "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",
     "completion_nll_nats", "prior_test_nll_nats", "consistency_gap", "order_gap",
-    "test_imputation_mae", "test_denoising_rmse", "energy_distance",
+    "test_imputation_mae", "test_coverage_90", "test_denoising_rmse", "energy_distance",
     "data_energy_distance",
     "train_items_per_s", "estep_items_per_s", "peak_memory_mib", "wall_s",
 )  # fmt: skip

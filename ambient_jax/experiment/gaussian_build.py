@@ -32,8 +32,9 @@ METHODS: dict[str, Method] = {name: name for name in get_args(Method)}
 
 MINIMUM = {
     "data.seed": 0, "eval.every_rounds": 1, "eval.round_rows": 1, "eval.num_draws": 1,
-    "eval.num_samples": 0, "checkpoint.keep": 1, "prior.rank": 1,
-    "prior.iterations": 1, "em.cg_iterations": 1, "sampler.num_steps": 1,
+    "eval.num_samples": 0, "eval.num_interval_rows": 0, "checkpoint.keep": 1,
+    "prior.rank": 1, "prior.iterations": 1, "em.cg_iterations": 1,
+    "sampler.num_steps": 1,
 }  # fmt: skip
 
 

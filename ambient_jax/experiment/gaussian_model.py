@@ -9,7 +9,7 @@ from ambient_jax import keys
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.data.continuous import Scaling
 from ambient_jax.errors import UserError
-from ambient_jax.evaluation.gaussian import PosteriorMeans
+from ambient_jax.evaluation.posterior_means import PosteriorMeans
 from ambient_jax.experiment import gaussian_build
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.workdir import Workdir
@@ -48,18 +48,13 @@ class GaussianModel:
         Raises:
           UserError: the rows have another shape, or the model makes no draws.
         """
-        if self.means.functions.visible_share is not None:
+        if not self.means.draws:
             raise UserError(
                 "a model of Ambient Diffusion estimates missing cells and does not "
                 "draw them; use --statistic=mean"
             )
         flat, key = self._flat(rows), keys.derive(seed, keys.Purpose.IMPUTE)
-        scaled, functions = self.scaling.scaled(flat), self.means.functions
-        draws = []
-        for number in range(num_draws):
-            numbers = np.full(len(flat), number, np.uint32)
-            drawn = functions.numbered_draw(self.params, key, scaled, numbers)
-            draws.append(np.where(np.isnan(flat), self.scaling.restored(drawn), flat))
+        draws = [self.means.draw(self.params, key, flat, i) for i in range(num_draws)]
         return np.stack(draws).reshape(num_draws, *rows.shape)
 
     def posterior_mean(self, rows: np.ndarray, seed: int) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ambient_jax.assembly.assemble import assemble
 from ambient_jax.data.continuous import ContinuousDataset
-from ambient_jax.evaluation.gaussian import GaussianEvaluators, PosteriorMeans
+from ambient_jax.evaluation.gaussian import GaussianEvaluators
 from ambient_jax.evaluation.gaussian_pictures import GaussianGallery
+from ambient_jax.evaluation.posterior_means import PosteriorMeans
 from ambient_jax.evaluation.suite import Suite
 from ambient_jax.experiment import gaussian_build
 from ambient_jax.experiment.config import Config
@@ -20,11 +22,14 @@ from ambient_jax.mesh import make_mesh
 from ambient_jax.types import Params, RootKey
 
 
-def make(config: Config, before_batch: Callable[[], None] | None = None) -> Setup:
+def make(
+    config: Config, cache: Path, before_batch: Callable[[], None] | None = None
+) -> Setup:
     """Loads the data and builds everything. Writes nothing.
 
     Args:
       config: of the run.
+      cache: file for the classifier of samples.
       before_batch: called before each batch of an evaluation; it may raise.
 
     Raises:
@@ -47,8 +52,9 @@ def make(config: Config, before_batch: Callable[[], None] | None = None) -> Setu
         config=config, mesh=mesh, dataset=dataset,
         trainer=assemble(network, dataset.train, settings, mesh),
         suite=Suite(evaluators=GaussianEvaluators(
-            functions=functions, dataset=dataset, noise=noise, round_rows=e.round_rows,
-            num_draws=e.num_draws, num_samples=e.num_samples,
+            means=means, dataset=dataset, noise=noise, round_rows=e.round_rows,
+            num_samples=e.num_samples, num_interval_rows=e.num_interval_rows,
+            cache=cache,
         )),
         gallery=GaussianGallery(means=means, dataset=dataset),
         lines=_introduction(dataset, config.data.noise),

@@ -17,5 +17,5 @@ def make(
     A config without a field `family` is one of masked diffusion.
     """
     if is_gaussian(config):
-        return gaussian_setup.make(config, before_batch)
+        return gaussian_setup.make(config, cache, before_batch)
     return setup.make(config, cache, before_batch)

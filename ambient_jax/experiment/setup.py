@@ -106,7 +106,8 @@ def make(
         suite=Suite(evaluators=MaskedEvaluators(
             functions=functions, dataset=dataset, round_rows=e.round_rows,
             num_draws=e.num_draws,
-            num_exact=e.num_exact, num_samples=e.num_samples, cache=cache,
+            num_exact=e.num_exact, num_samples=e.num_samples,
+            num_interval_rows=e.num_interval_rows, cache=cache,
         )),
         gallery=Gallery(
             functions=RowFunctions(network, mesh, small, sampler, before_batch),

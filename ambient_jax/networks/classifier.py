@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ambient_jax.types import Params, RootKey, Tokens
+from ambient_jax.types import Params, RootKey, Tokens, Values
 
 Outputs = tuple[Float[Array, "B C"], Float[Array, "B F"]]
 """Class logits, and the features that they are computed from."""
@@ -32,11 +32,12 @@ class ClassifierModule(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier:
-    """Convolutional classifier of pictures whose pixels are tokens.
+    """Convolutional classifier of pictures whose pixels are tokens or grey levels.
 
     Attributes:
-      shape: (H, W), to which rows of tokens are reshaped; (L,) is read as (1, L).
-      num_values: V; a token x becomes the grey level x / (V - 1).
+      shape: (H, W), to which rows are reshaped; (L,) is read as (1, L).
+      num_values: V; a token x becomes the grey level x / (V - 1). 2 for rows that are
+        grey levels in [0, 1] already.
       num_classes: C.
       num_features: F, the size of the layer before the logits.
     """
@@ -56,7 +57,7 @@ class Classifier:
         x = jnp.zeros((1, *self._picture), jnp.float32)
         return jax.jit(self.module.init)(key, x)["params"]
 
-    def apply(self, params: Params, x: Tokens) -> Outputs:
+    def apply(self, params: Params, x: Tokens | Values) -> Outputs:
         """Class logits `[B, C]` and features `[B, F]`, float32, of complete rows."""
         grey = x.astype(jnp.float32).reshape(x.shape[0], *self._picture)
         grey = grey / (self.num_values - 1)

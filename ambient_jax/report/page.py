@@ -27,6 +27,7 @@ FIGURES = {
     "test_imputation_accuracy": "most probable value of a hidden cell is the true one",
     "test_imputation_rmse": "of the posterior mean; grey levels in [0, 1]",
     "test_imputation_mae": "of the posterior mean, in the units of the data",
+    "test_coverage_90": "share of hidden cells inside 90 % intervals, of 19 draws",
     "test_denoising_rmse": "of clean rows estimated from noisy ones, likewise",
     "energy_distance": "of samples to test rows, in the units of the data",
     "data_energy_distance": "the same for two halves of the test rows: the floor",

@@ -5,8 +5,10 @@ import pytest
 
 from ambient_jax.data.continuous import Scaling
 from ambient_jax.data.continuous_npz import read_continuous
+from ambient_jax.data.load import load_dataset
 from ambient_jax.data.load_continuous import ContinuousSource
 from ambient_jax.data.missingness import MCAR, MNAR
+from ambient_jax.data.tokenizer import Levels
 from ambient_jax.errors import ArgumentError, UserError
 
 RNG = np.random.default_rng(0)
@@ -151,3 +153,23 @@ def test_noise_that_is_larger_than_all_spread_is_refused(tmp_path):
 def test_noise_below_0_is_refused():
     with pytest.raises(ArgumentError, match="noise must not be below 0"):
         ContinuousSource(source="digits", noise=-0.1)
+
+
+def test_both_families_are_judged_by_the_same_pictures_behind_the_same_holes():
+    """Digits have 17 grey levels, so that as tokens they lose nothing."""
+    shared = {"seed": 3, "num_train": 300, "num_test": 50}
+    tokens = load_dataset(
+        "digits", missingness=MCAR(rate=0.6), tokenizer=Levels(num_values=17), **shared
+    )
+    grey = ContinuousSource(
+        source="digits", missingness=MCAR(rate=0.6), **shared
+    ).load()  # fmt: skip
+    own, other = tokens.held_out, grey.held_out
+    np.testing.assert_array_equal(own.test / 16, other.test)
+    np.testing.assert_array_equal(own.test_observed, other.test_observed)
+    np.testing.assert_array_equal(own.labels.test, other.labels.test)
+    held = len(tokens.valid)
+    np.testing.assert_array_equal(
+        own.labels.reference / 16, other.labels.reference[held:]
+    )
+    np.testing.assert_array_equal(tokens.train.observed, grey.train.observed[held:])

@@ -8,6 +8,7 @@ import pytest
 
 from ambient_jax.data.dataset import Dataset, HeldOut, IncompleteData, Labels
 from ambient_jax.diffusion.masked.sampling import Sampler
+from ambient_jax.evaluation.coverage import Coverage
 from ambient_jax.evaluation.masked import VALID_FACTOR, MaskedEvaluators
 from ambient_jax.evaluation.pictures import Gallery
 from ambient_jax.evaluation.suite import Suite
@@ -41,7 +42,8 @@ def suite_of(data, tmp_path, num_samples=400):
     functions = RowFunctions(network, make_mesh(1), 512, Sampler(num_reveals=4))
     made = Suite(evaluators=MaskedEvaluators(
         functions=functions, dataset=data, round_rows=100, num_draws=2, num_exact=200,
-        num_samples=num_samples, cache=tmp_path / "classifier.npz",
+        num_samples=num_samples, num_interval_rows=20,
+        cache=tmp_path / "classifier.npz",
     ))  # fmt: skip
     return made, params
 
@@ -163,6 +165,23 @@ def test_the_classifier_is_read_back(tmp_path):
     assert first == second
 
 
+def test_intervals_of_the_exact_model_cover_90_percent():
+    """Ties among binary tokens are broken at random; a surer model is caught."""
+    data = dataset(n=600)
+    network, params = Table.exact(P)
+    functions = RowFunctions(network, make_mesh(1), 512, Sampler(num_reveals=4))
+    coverage = Coverage(
+        draw=functions.numbered_draw, passes=4, truth=data.held_out.test,
+        shown=data.held_out.shown, hidden=~data.held_out.test_observed,
+    )  # fmt: skip
+    exact, surer = (
+        dict(coverage(p, jax.random.key(0))) for p in (params, 3.0 * params)
+    )
+    name, error = "test_coverage_90", exact["test_coverage_90_se"]
+    assert abs(exact[name] - 0.9) < 4 * error
+    assert surer[name] < 0.9 - 4 * error
+
+
 def test_gallery_keeps_what_was_observed(tmp_path):
     data = dataset()
     network, params = Table.exact(P)
@@ -196,7 +215,7 @@ def test_the_cost_of_an_evaluator_is_what_it_calls_the_network_for(tmp_path):
     functions = RowFunctions(network, make_mesh(1), 1, Sampler(num_reveals=3))
     evaluators = MaskedEvaluators(
         functions=functions, dataset=data, round_rows=5, num_draws=2, num_exact=3,
-        num_samples=4, cache=tmp_path / "classifier.npz",
+        num_samples=4, num_interval_rows=2, cache=tmp_path / "classifier.npz",
     )  # fmt: skip
     full = data.held_out.test[:7]
     gallery = Gallery(functions=functions, dataset=data, count=6)

@@ -1,6 +1,7 @@
 """The Gaussian family from the command line: runs, modes, comparison, refusals."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import gaussian_build
 from ambient_jax.experiment.make import make
+from ambient_jax.networks.edm_mlp import EdmMlp
+from ambient_jax.networks.edm_unet import EdmUNet
 from ambient_jax.report.comparison import write_comparison
 from configs import ambient_gaussian, cdmt, em_only, gaussian_em, gaussian_oracle
+from tests.experiment.test_kill import TINY as MASKED
 from tests.experiment.test_launch import launch
 
 TINY = [
@@ -20,7 +24,7 @@ TINY = [
     "--config.train.estep_batch_size=32", "--config.prior.rank=3",
     "--config.prior.iterations=2", "--config.sampler.num_steps=3",
     "--config.eval.every_rounds=2", "--config.eval.num_draws=2",
-    "--config.eval.num_samples=20",
+    "--config.eval.num_samples=20", "--config.eval.num_interval_rows=4",
 ]  # fmt: skip
 
 
@@ -46,13 +50,14 @@ def test_an_em_run_leaves_its_figures_and_a_report(finished):
     workdir, out = finished
     found = summary_of(workdir)
     for name in ("test_imputation_rmse", "test_imputation_mae", "energy_distance",
-                 "data_energy_distance", "estep_items_per_s", "wall_s"):  # fmt: skip
+                 "data_energy_distance", "sample_fid", "imputed_classifier_accuracy",
+                 "test_coverage_90", "estep_items_per_s", "wall_s"):  # fmt: skip
         assert np.isfinite(found[name]), name
     assert found["data"]["shape"] == [8, 8]
     assert "EM from round 1" in out
     assert "8x8 numbers" in out
     for name in ("report.html", "samples.png", "test.png", "metrics.csv",
-                 "missingness.npz", "pictures.npz"):  # fmt: skip
+                 "missingness.npz", "pictures.npz", "classifier.npz"):  # fmt: skip
         assert (workdir / name).stat().st_size > 100, name
     assert "numbers" in (workdir / "report.html").read_text()
 
@@ -63,6 +68,22 @@ def test_the_same_command_finds_the_run_finished(finished):
         "--config=configs/gaussian_em.py:digits", f"--workdir={workdir}", *TINY
     )
     assert (code, "finished" in out) == (0, True)
+
+
+def test_evaluating_again_finds_the_same_figures(finished, tmp_path):
+    """Of a copy whose page and figures are gone."""
+    workdir = tmp_path / "copy"
+    shutil.copytree(finished[0], workdir)
+    for name in ("summary.json", "report.html", "pictures.npz"):
+        (workdir / name).unlink()
+    code, out, err = launch("--mode=evaluate", f"--workdir={workdir}")
+    assert code == 0, err
+    assert "test_coverage_90" in out
+    before, after = summary_of(finished[0]), summary_of(workdir)
+    for name, value in before.items():
+        if name.startswith(("test_", "sample_", "data_", "energy", "imputed_")):
+            assert after[name] == value, name
+    assert (workdir / "report.html").exists()
 
 
 def test_samples_draws_and_means_are_in_the_units_of_the_data(finished, tmp_path):
@@ -105,11 +126,35 @@ def test_the_other_methods_run_and_compare(config, more, figure, finished, tmp_p
     found = summary_of(workdir)
     assert np.isfinite(found[figure])
     assert np.isfinite(found["energy_distance"])
+    assert np.isfinite(found["sample_fid"])
+    assert ("imputed_classifier_accuracy" in found) == (config != "cdmt")
+    assert ("test_coverage_90" in found) == (config == "gaussian_oracle")
     if config == "cdmt":
         assert "test_imputation_*: no test cell is hidden" in found["skipped_figures"]
         assert "consistency_loss" in (workdir / "metrics.csv").read_text()
     table = write_comparison([finished[0], workdir], tmp_path / "both.html")
     assert "`energy_distance`" in table
+
+
+@pytest.mark.slow
+def test_a_masked_run_stands_beside_a_gaussian_one(finished, tmp_path):
+    """What one of both lacks is a dash in its column."""
+    masked = tmp_path / "masked"
+    code, _, err = launch(
+        "--config=configs/em_only.py:digits", f"--workdir={masked}", *MASKED[1:],
+        "--config.data.tokenizer.name=levels", "--config.eval.num_samples=20",
+    )  # fmt: skip
+    assert code == 0, err
+    table = write_comparison([masked, finished[0]], tmp_path / "both.html")
+    lines = {
+        line.split(" | ")[0][2:]: line.split(" | ")[1:] for line in table.split("\n")
+    }
+    for name in ("test_imputation_rmse", "test_imputation_mae", "test_coverage_90",
+                 "energy_distance", "sample_fid", "imputed_classifier_accuracy",
+                 "wall_s"):  # fmt: skip
+        assert all(cell[0].isdigit() for cell in lines[f"`{name}`"]), name
+    assert [cell[0] == "–" for cell in lines["`test_nll_nats`"]] == [False, True]
+    assert "test_nll_nats" in (tmp_path / "both.html").read_text()
 
 
 def changed(module, data="digits", **fields):
@@ -134,6 +179,10 @@ REFUSED = {
     "steps": (changed(gaussian_em, sampler__num_steps=0), "at least 1"),
     "nan": (changed(gaussian_em, sampler__rho=float("nan")), "finite"),
     "width": (changed(gaussian_em, network__width=7), "width"),
+    "network": (changed(gaussian_em, network__name="unett"), "did you mean 'unet'"),
+    "heads": (
+        changed(gaussian_em, network__name="unet", network__widths=()), "widths"
+    ),
     "hidden": (changed(ambient_gaussian, objective__hidden_share=0.0), "hidden_share"),
     "batch": (changed(gaussian_em, train__batch_size=0), "batch size"),
 }  # fmt: skip
@@ -170,6 +219,14 @@ def test_only_the_network_of_ambient_diffusion_reads_a_mask():
     network = gaussian_build.denoiser(config, (8, 8))
     assert network.masked
     assert not gaussian_build.denoiser(changed(gaussian_em), (8, 8)).masked
+
+
+def test_a_unet_is_chosen_by_its_name_and_reads_the_mask_likewise():
+    config = changed(ambient_gaussian, network__name="unet", network__widths=(8, 16))
+    network = gaussian_build.denoiser(config, (1, 8, 8))
+    assert isinstance(network, EdmUNet)
+    assert (network.shape, network.widths, network.masked) == ((1, 8, 8), (8, 16), True)
+    assert isinstance(gaussian_build.denoiser(changed(gaussian_em), (8, 8)), EdmMlp)
 
 
 def test_masked_configs_are_no_gaussian_ones():

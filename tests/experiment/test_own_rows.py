@@ -12,9 +12,9 @@ STEP_PASSES = 4.8
 beside 324 rows and passes a second, on the core where the sizes were chosen)."""
 
 
-def made(tmp_path, rows, side, complete=False):
+def made(tmp_path, rows, side, complete=False, values=2):
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 2, (rows, side, side), np.int8)
+    x = rng.integers(0, values, (rows, side, side), np.int8)
     arrays = {"y": rng.integers(0, 5, rows)} if complete else {}
     if not complete:
         x[rng.random(x.shape) < 0.8] = -1
@@ -24,14 +24,15 @@ def made(tmp_path, rows, side, complete=False):
 
 
 @pytest.mark.parametrize(
-    ("rows", "side", "complete"),
+    ("rows", "side", "complete", "values"),
     [
-        (300, 8, False), (4500, 28, False), (4500, 28, True), (30_000, 16, False),
-        (2000, 64, True), (20_000, 10, True), (1000, 28, False),
+        (300, 8, False, 2), (4500, 28, False, 2), (4500, 28, True, 2),
+        (30_000, 16, False, 2), (2000, 64, True, 2), (20_000, 10, True, 2),
+        (1000, 28, False, 2), (4500, 28, True, 16), (20_000, 10, True, 16),
     ],
 )  # fmt: skip
-def test_evaluation_costs_at_most_15_percent(tmp_path, rows, side, complete):
-    config, setup = made(tmp_path, rows, side, complete)
+def test_evaluation_costs_at_most_15_percent(tmp_path, rows, side, complete, values):
+    config, setup = made(tmp_path, rows, side, complete, values)
     plan, trainer = setup.trainer.plan, setup.trainer
     training = plan.rounds * plan.steps_per_round * plan.batch_size * STEP_PASSES
     reveals = {"initial": config.em.initial_reveals, "later": config.em.reveals}

@@ -59,7 +59,8 @@ def test_it_starts_as_the_skip_connection():
     network, _, _ = made("grey")
     x, sigma = rows(network), jnp.asarray([[0.01], [0.5], [9.0]])
     start = network.apply(network.init(jax.random.key(0)), x, sigma)
-    np.testing.assert_allclose(start, network.preconditioning.skip(sigma) * x, rtol=1e-6)
+    skip = network.preconditioning.skip(sigma)
+    np.testing.assert_allclose(start, skip * x, rtol=1e-6)
 
 
 def test_a_channel_and_a_pixel_reach_every_prediction_of_their_own_row():

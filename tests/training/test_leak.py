@@ -65,7 +65,8 @@ def run(data, mesh, tmp_path):
     )  # fmt: skip
     suite = Suite(evaluators=MaskedEvaluators(
         functions=RowFunctions(network, mesh, 32, Sampler(num_reveals=2)), dataset=data,
-        round_rows=30, num_draws=1, num_exact=0, num_samples=0, cache=tmp_path / "none",
+        round_rows=30, num_draws=1, num_exact=0, num_samples=0, num_interval_rows=0,
+        cache=tmp_path / "none",
     ))  # fmt: skip
     hooks = Recording(suite, trainer)
     progress = trainer.run(trainer.start(), hooks)
