@@ -18,7 +18,8 @@ config_flags.DEFINE_config_file(
     "config",
     None,
     "Config file, and after a colon the data: configs/NAME.py[:digits|mnist|"
-    "mnist14|binarized_mnist|PATH.npz], or configs/table.py:PATH.csv|.parquet. "
+    "mnist14|binarized_mnist|PATH.npz], or configs/table.py:PATH.csv|.parquet (or "
+    "configs/diffputer.py). "
     "--config.field=value changes one field; the config file says what each means.",
     lock_config=True,
 )

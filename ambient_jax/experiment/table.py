@@ -1,4 +1,4 @@
-"""`--config=configs/table.py:FILE`: completes a file with missing cells."""
+"""`--config=configs/table.py:FILE` or `diffputer.py:FILE`: completes a table."""
 
 import shutil
 import sys
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ambient_jax.errors import UserError
@@ -21,7 +22,8 @@ NAMES = ("completed.csv", "completed.parquet", "draws", "model", "report.html")
 
 UNFINISHED = "unfinished"
 """Folder with the checkpoints of a fit, deleted when all files are written. While it
-exists, the files beside it are incomplete, and the same command continues the run."""
+exists, the files beside it are incomplete, and the same command continues the run (or,
+if the imputer saves no checkpoints, repeats it)."""
 
 REASONS = {
     "mode": "taken for codes (if not, name them in config.table.numeric), so that the "
@@ -61,7 +63,7 @@ def run(config: Config, workdir: Path, overwrite: bool) -> None:
     try:
         with warnings.catch_warnings(record=True, action="always") as caught:
             codec = _checked_codec(imputer, learned)
-            told += tuple(_print_estimates(codec, c.statistic))
+            told += tuple(_print_estimates(codec, c.get("statistic", "")))
             imputer.fit(learned)
         full = _joined(file.frame, imputer.transform(learned))
         draws = imputer.sample_imputations(learned, c.num_draws) if c.num_draws else []
@@ -110,6 +112,7 @@ def _write(
     notes: tuple[str, ...],
 ) -> None:  # fmt: skip
     """All files; `report.html` comes last."""
+    (workdir / UNFINISHED).mkdir(exist_ok=True)  # until all of them are written
     imputer.save(workdir / "model")
     shutil.rmtree(workdir / "draws", ignore_errors=True)
     if draws:
@@ -118,10 +121,12 @@ def _write(
         file.write(workdir / "draws" / f"{number + 1:02}{file.suffix}", draw)
     completed = workdir / f"completed{file.suffix}"
     file.write(completed, full)
+    calibration = getattr(imputer, "calibration_", None)
     write_table_report(workdir / "report.html", TableReport(
         name=file.path.name, observed=file.frame, completed=full,
-        draw=draws[0] if draws else full, history=imputer.history_,
-        levels=imputer.calibration_.pooled, seconds=imputer.seconds_, notes=notes,
+        draw=draws[0] if draws else full, outcome=table_fields.outcome(imputer),
+        levels=calibration.pooled if calibration else np.zeros(0),
+        seconds=imputer.seconds_, notes=notes,
     ))  # fmt: skip
     print(f"completed: {completed}\nreport: {workdir / 'report.html'}")
 

@@ -60,25 +60,59 @@ def imputer(config: Config, frame: pd.DataFrame, keep_in: Path) -> Any:
     Raises:
       UserError: a field cannot be used; the message names it.
     """
+    c = config.table
+    if c.num_draws < 0:
+        raise UserError(f"config.table.num_draws must be at least 0, got {c.num_draws}")
+    shared = {
+        "categorical_features": columns("categorical", c.categorical, frame),
+        "numeric_features": columns("numeric", c.numeric, frame),
+        "missing_markers": (),  # those of the file are missing in its frame
+        "random_state": config.seed, "verbose": 1,
+    }  # fmt: skip
+    if "diffputer" in config:
+        return _diffputer(config.diffputer, shared)
+    return _ambient(c, frame, keep_in, shared)
+
+
+def _ambient(
+    c: Config, frame: pd.DataFrame, keep_in: Path, shared: dict[str, Any]
+) -> Any:
     from ambient_jax.tabular.imputer import AmbientImputer
     from ambient_jax.tabular.interface.parameters import check_parameters
 
-    c = config.table
     made = AmbientImputer(
-        statistic=c.statistic, delta=_shifts(c.delta, frame),
-        categorical_features=columns("categorical", c.categorical, frame),
-        numeric_features=columns("numeric", c.numeric, frame),
-        missing_markers=(),  # those of the file are missing in its frame
-        max_epochs=c.max_epochs, max_time=c.max_time, random_state=config.seed,
-        checkpoint_dir=keep_in, verbose=1,
+        statistic=c.statistic, delta=_shifts(c.delta, frame), max_epochs=c.max_epochs,
+        max_time=c.max_time, checkpoint_dir=keep_in, **shared,
     )  # fmt: skip
     try:
         check_parameters(made)
     except ValueError as error:
         raise UserError(f"config.table: {error}") from error
-    if c.num_draws < 0:
-        raise UserError(f"config.table.num_draws must be at least 0, got {c.num_draws}")
     return made
+
+
+def _diffputer(c: Config, shared: dict[str, Any]) -> Any:
+    from ambient_jax.tabular.diffputer import DiffPuterImputer
+    from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
+
+    try:
+        recipe = DiffPuterRecipe(**c.recipe)
+    except ValueError as error:
+        raise UserError(f"config.diffputer.recipe: {error}") from error
+    return DiffPuterImputer(corrected=c.corrected, recipe=recipe, **shared)
+
+
+def outcome(fitted: Any) -> str:
+    """What a fit came to, in a few words for the report; empty if nothing was fitted.
+
+    Args:
+      fitted: an imputer of either kind.
+    """
+    if not fitted.history_:
+        return ""
+    if hasattr(fitted, "calibration_"):
+        return f"{min(fitted.history_):.3f} nats per held-out cell"
+    return f"loss of the last M-step {fitted.history_[-1]:.3f}"
 
 
 def _shifts(text: str, frame: pd.DataFrame) -> dict[Any, float]:

@@ -29,7 +29,7 @@ class TableReport:
       completed: the table with one value in each missing cell.
       draw: the table with its missing cells drawn from the model, or `completed` if
         there is no draw.
-      history: nats per held-out cell after each round of training.
+      outcome: what training came to, in a few words; may be empty.
       levels: for each held-out cell, the level of the smallest central interval that
         contains its value; see `tabular.calibration`.
       seconds: duration of the fit.
@@ -40,7 +40,7 @@ class TableReport:
     observed: pd.DataFrame
     completed: pd.DataFrame
     draw: pd.DataFrame
-    history: list[float]
+    outcome: str
     levels: np.ndarray
     seconds: float
     notes: tuple[str, ...] = ()

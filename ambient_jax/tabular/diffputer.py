@@ -1,5 +1,6 @@
 """DiffPuterImputer: missing cells of a table by EM with Gaussian diffusion."""
 
+from pathlib import Path
 from typing import Any, no_type_check
 
 from sklearn.utils.validation import check_is_fitted
@@ -14,6 +15,7 @@ from ambient_jax.tabular.interface.parameters import (
     fit_codec,
 )
 from ambient_jax.tabular.interface.transformer import FrameTransformer
+from ambient_jax.tabular.saving.diffputer import load, save
 
 
 class DiffPuterImputer(FrameTransformer):
@@ -124,6 +126,20 @@ class DiffPuterImputer(FrameTransformer):
             draws = self.model_.draws(frame, self.seed_, count)
         holes = holes_of(frame)
         return [self._finish(full, frame, holes, given) for full in draws]
+
+    def save(self, path: str | Path) -> None:
+        """Writes the model into the folder `path`: `model.json` and `model.npz`."""
+        check_is_fitted(self, "codec_")
+        save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "DiffPuterImputer":
+        """What `save` wrote. Runs no code from the file.
+
+        Raises:
+          FileNotFoundError, ValueError: there is no such model, or it is damaged.
+        """
+        return load(cls, Path(path))
 
     def _frame(self, X: Any) -> tuple[Any, Any]:
         check_is_fitted(self, "codec_")

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ambient_jax.tabular import saving
 from ambient_jax.tabular.calibration import Calibration, calibrate
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec
 from ambient_jax.tabular.completion import Completion, generate_rows
@@ -25,6 +24,7 @@ from ambient_jax.tabular.interface.parameters import (
 from ambient_jax.tabular.interface.transformer import FrameTransformer
 from ambient_jax.tabular.mixing import with_regression
 from ambient_jax.tabular.model import TableModel
+from ambient_jax.tabular.saving.ambient import load, save
 from ambient_jax.tabular.scoring import score_rows
 
 
@@ -199,7 +199,7 @@ class AmbientImputer(FrameTransformer):
     def save(self, path: str | Path) -> None:
         """Writes the model into the folder `path`: `model.json` and `model.npz`."""
         check_is_fitted(self, "codec_")
-        saving.save(self, Path(path))
+        save(self, Path(path))
 
     @classmethod
     def load(cls, path: str | Path) -> "AmbientImputer":
@@ -208,7 +208,7 @@ class AmbientImputer(FrameTransformer):
         Raises:
           FileNotFoundError, ValueError: there is no such model, or it is damaged.
         """
-        return saving.load(cls, Path(path))
+        return load(cls, Path(path))
 
     def _completion(self, X: Any) -> tuple[Completion, Any]:
         check_is_fitted(self, "codec_")

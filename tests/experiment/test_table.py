@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ambient_jax import AmbientImputer
+from ambient_jax import AmbientImputer, DiffPuterImputer
 from ambient_jax.errors import UserError
 from ambient_jax.experiment import table
+from configs import diffputer
 from configs.table import get_config
+from tests.experiment.test_launch import launch
 
 
 @pytest.fixture
@@ -34,17 +36,40 @@ def config(source, **fields):
     return made
 
 
-def test_a_run_leaves_a_completed_file_draws_model_and_report(source, tmp_path):
+def diffputer_config(source, **fields):
+    made = diffputer.get_config(str(source))
+    made.table.update({"num_draws": 1, "identifiers": "id"} | fields)
+    made.diffputer.recipe.update(
+        iterations=2, steps=5, batch_size=32, width=8, depth=1, num_levels=3,
+        resamplings=1, num_draws=2,
+    )  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "told"),
+    [
+        (config, AmbientImputer, "nats per held-out cell"),
+        (diffputer_config, DiffPuterImputer, "loss of the last M-step"),
+    ],
+)
+def test_a_run_leaves_a_completed_file_draws_model_and_report(
+    source, tmp_path, config, kind, told
+):
     out = tmp_path / "out"
     table.run(config(source), out, overwrite=False)
+    assert not (out / "unfinished").exists()
     before = pd.read_csv(source, dtype=str, keep_default_na=False)
     for name in ("completed.csv", "draws/01.csv"):
         after = pd.read_csv(out / name, dtype=str, keep_default_na=False)
         assert after.shape == before.shape
         assert (after != "").all(axis=None)
         assert ((after == before) | (before == "")).all(axis=None)
-    assert (out / "report.html").stat().st_size > 1000
-    assert AmbientImputer.load(out / "model").n_features_in_ == 2
+    assert told in (out / "report.html").read_text()
+    again = kind.load(out / "model")
+    frame = pd.read_csv(source).drop(columns="id")
+    full = pd.read_csv(out / "completed.csv").drop(columns="id")
+    pd.testing.assert_frame_equal(again.transform(frame), full)
     with pytest.raises(UserError, match=r"holds completed\.csv.*--overwrite"):
         table.run(config(source), out, overwrite=False)
 
@@ -65,6 +90,36 @@ def test_bad_fields_are_refused_before_anything_is_written(
 ):
     with pytest.raises(UserError, match=message):
         table.run(config(source, **fields), tmp_path / "out", overwrite=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("recipe", "iterations", 0, "recipe: iterations must be at least 1"),
+        ("recipe", "width", 7, "recipe: width must be even"),
+        ("recipe", "sigma_max", 0.0, "sigma_max"),
+        ("recipe", "ema_decay", 1.0, "ema_decay"),
+    ],
+)
+def test_bad_sizes_of_diffputer_are_refused_before_anything_is_written(
+    source, tmp_path, section, field, value, message
+):
+    made = diffputer_config(source)
+    made.diffputer[section][field] = value
+    with pytest.raises(UserError, match=message) as caught:
+        table.run(made, tmp_path / "out", overwrite=False)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_no_table_ends_with_code_2(tmp_path):
+    np.savez(tmp_path / "in.npz", x=np.zeros((3, 2)))
+    code, _, err = launch(
+        f"--config=configs/diffputer.py:{tmp_path / 'in.npz'}",
+        f"--workdir={tmp_path / 'out'}",
+    )
+    assert (code, len(err.splitlines()), ".csv" in err) == (2, 1, True)
     assert not (tmp_path / "out").exists()
 
 

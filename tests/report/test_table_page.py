@@ -21,7 +21,7 @@ def table(n=400, seed=0):
 
 def report_of(holes, full):
     return TableReport(
-        name="t", observed=holes, completed=full, draw=full, history=[],
+        name="t", observed=holes, completed=full, draw=full, outcome="",
         levels=np.zeros(0), seconds=0.0,
     )  # fmt: skip
 
@@ -107,12 +107,13 @@ def test_page_is_whole_and_escapes_names(tmp_path, levels):
         tmp_path / "report.html",
         TableReport(
             name="t.csv", observed=holes, completed=frame.assign(void=np.nan),
-            draw=frame.assign(void=np.nan), history=[3.0, 2.5], levels=levels,
-            seconds=1.0,
+            draw=frame.assign(void=np.nan), outcome="2.500 nats per <cell>",
+            levels=levels, seconds=1.0,
         ),
     )  # fmt: skip
     page = (tmp_path / "report.html").read_text()
     assert "<b>x</b>" not in page
+    assert "2.500 nats per &lt;cell&gt;" in page
     assert "void: no cell is observed" in page
     assert ('id="calibration"' in page) == bool(len(levels))
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -1,7 +1,10 @@
 """DiffPuterImputer: the contract of an imputer, and what its means do to the spread."""
 
 import dataclasses
+import json
+import os
 import pickle
+import shutil
 
 import jax
 import numpy as np
@@ -11,7 +14,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ambient_jax import DiffPuterImputer, DiffPuterRecipe, pool
+from ambient_jax import AmbientImputer, DiffPuterImputer, DiffPuterRecipe, pool
+from ambient_jax.files import digest
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.gaussian.standard_codec import StandardCodec, codes, num_bits
 from tests.tabular.test_imputer import assert_completed, mixed
@@ -73,6 +77,103 @@ def test_draws_differ_and_hold_categories_that_exist(frame, corrected):
 def test_a_pickled_imputer_completes_alike(frame, fitted):
     copy = pickle.loads(pickle.dumps(fitted))
     pd.testing.assert_frame_equal(copy.transform(frame), fitted.transform(frame))
+
+
+@pytest.fixture(scope="module")
+def saved(fitted, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    fitted.save(folder)
+    return folder
+
+
+def test_a_saved_imputer_completes_and_draws_bitwise_alike(frame, fitted, saved):
+    assert {path.name for path in saved.iterdir()} == {"model.json", "model.npz"}
+    back = DiffPuterImputer.load(saved)
+    pd.testing.assert_frame_equal(back.transform(frame), fitted.transform(frame))
+    pair = [m.sample_imputations(frame, num_draws=1)[0] for m in (back, fitted)]
+    pd.testing.assert_frame_equal(*pair)
+    assert (back.recipe, back.seed_, back.history_) == (
+        QUICK, fitted.seed_, fitted.history_,
+    )  # fmt: skip
+    assert list(back.get_feature_names_out()) == list(frame.columns)
+
+
+def test_a_model_saved_with_the_defaults_keeps_those_of_its_day(frame, tmp_path):
+    """The recipe is saved as it was, though the parameter is None."""
+    imputer = quick().fit(frame[["x", "name"]])
+    imputer.set_params(recipe=None)
+    imputer.save(tmp_path)
+    fields = json.loads((tmp_path / "model.json").read_text())
+    assert fields["recipe"] == dataclasses.asdict(DiffPuterRecipe())
+    fields["recipe"] = dataclasses.asdict(QUICK)
+    (tmp_path / "model.json").write_text(json.dumps(fields))
+    assert DiffPuterImputer.load(tmp_path).model_.single == QUICK.completer(1)
+
+
+def test_an_imputer_without_a_column_to_learn_from_is_saved_too(tmp_path):
+    frame = pd.DataFrame({"id": [f"u{i}" for i in range(30)]})
+    with pytest.warns(UserWarning, match="different text"):
+        quick().fit(frame).save(tmp_path)
+    back = DiffPuterImputer.load(tmp_path)
+    pd.testing.assert_frame_equal(back.transform(frame), frame)
+
+
+class Opened:
+    """What a pickle of this does when it is read is to make a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def forged(saved, folder, **arrays):
+    """A copy with other arrays, and the digest that belongs to them."""
+    shutil.copytree(saved, folder)
+    with np.load(folder / "model.npz") as archive:
+        whole = dict(archive) | arrays
+    np.savez(folder / "model.npz", **whole)
+    fields = json.loads((folder / "model.json").read_text())
+    fields["npz_sha256"] = digest((folder / "model.npz").read_bytes())
+    (folder / "model.json").write_text(json.dumps(fields))
+    return folder
+
+
+def test_a_pickle_in_the_file_is_not_opened(saved, tmp_path):
+    evil = np.empty(1, object)
+    evil[0] = Opened(tmp_path / "opened")
+    for name in ("codec/mean", "more"):
+        folder = forged(saved, tmp_path / name.replace("/", "_"), **{name: evil})
+        with pytest.raises(ValueError, match=r"damaged or foreign.*allow_pickle"):
+            DiffPuterImputer.load(folder)
+    assert not (tmp_path / "opened").exists()
+    with np.load(folder / "model.npz", allow_pickle=True) as archive:
+        _ = archive["more"]  # it would have been opened
+    assert (tmp_path / "opened").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "match"),
+    [
+        ("codec/sd", np.ones(2), "sd must be"),
+        ("params/Dense_0/kernel", np.ones((2, 2), np.float32), "of its network"),
+    ],
+)
+def test_arrays_of_another_size_are_refused(saved, tmp_path, name, array, match):
+    folder = forged(saved, tmp_path / "copy", **{name: array})
+    with pytest.raises(ValueError, match=match):
+        DiffPuterImputer.load(folder)
+
+
+def test_a_model_of_another_kind_or_none_is_refused(saved, tmp_path):
+    with pytest.raises(ValueError, match=r"another format, ambient_jax.DiffPuter"):
+        AmbientImputer.load(saved)
+    with pytest.raises(FileNotFoundError, match="no saved DiffPuterImputer"):
+        DiffPuterImputer.load(tmp_path)
+    with pytest.raises(NotFittedError):
+        quick().save(tmp_path / "never")
+    assert not (tmp_path / "never").exists()
 
 
 def test_arrays_come_back_as_arrays_and_names_are_those_of_the_columns(frame, fitted):

@@ -15,7 +15,7 @@ from ambient_jax import AmbientImputer
 from ambient_jax.files import digest, write_npz
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.linear.warm_start import fit_factors
-from ambient_jax.tabular.saving import FACTORS_BEFORE_6
+from ambient_jax.tabular.saving.ambient import FACTORS_BEFORE_6
 from tests.tabular.test_imputer import QUICK, mixed
 
 

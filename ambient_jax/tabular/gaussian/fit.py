@@ -10,7 +10,6 @@ import pandas as pd
 from ambient_jax.data.continuous import ContinuousData
 from ambient_jax.diffusion.gaussian.edm_objective import EdmObjective
 from ambient_jax.mesh import make_table_mesh
-from ambient_jax.networks.edm_mlp import EdmMlp
 from ambient_jax.priors.means import MeanPrior
 from ambient_jax.tabular.columns.codec import TableCodec
 from ambient_jax.tabular.gaussian.model import GaussianTableModel
@@ -92,13 +91,12 @@ def fit_diffputer(
     clock = time.perf_counter()
     codec = StandardCodec.fit(table, frame)
     data = ContinuousData(rows=codec.encode(frame), shape=(codec.length,))
-    network = EdmMlp(length=codec.length, width=recipe.width, depth=recipe.depth)
     estep = EStep(
         start_round=0, prior=MeanPrior(), prior_rounds=1,
         completer=recipe.completer(1 if corrected else recipe.num_draws),
     )  # fmt: skip
     trainer = Trainer(
-        network, data, EdmObjective(), estep,
+        recipe.network(codec.length), data, EdmObjective(), estep,
         recipe.plan(len(data), corrected, seed), recipe.optimizer(corrected),
         make_table_mesh(),
     )  # fmt: skip
@@ -108,10 +106,7 @@ def fit_diffputer(
     finally:
         hooks.close()
     params: Any = jax.device_get(trainer.sampling_params(progress))
-    model = GaussianTableModel(
-        codec=codec, denoiser=network, params=params,
-        mean=recipe.completer(recipe.num_draws), single=recipe.completer(1),
-    )  # fmt: skip
     return Fitted(
-        model=model, history=list(hooks.history), seconds=time.perf_counter() - clock
-    )
+        model=GaussianTableModel.of(codec, recipe, params),
+        history=list(hooks.history), seconds=time.perf_counter() - clock,
+    )  # fmt: skip

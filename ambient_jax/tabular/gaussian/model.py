@@ -16,6 +16,7 @@ from ambient_jax.inference.row_map import RowMap
 from ambient_jax.mesh import make_table_mesh
 from ambient_jax.tabular.columns.column import fill_frame
 from ambient_jax.tabular.frames.kinds import holes_of
+from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
 from ambient_jax.tabular.gaussian.standard_codec import StandardCodec
 from ambient_jax.types import GaussianDenoiser, Params, RowKeys, bind
 
@@ -38,6 +39,16 @@ class GaussianTableModel:
     params: Params
     mean: RepaintCompleter
     single: RepaintCompleter
+
+    @classmethod
+    def of(
+        cls, codec: StandardCodec, recipe: DiffPuterRecipe, params: Params
+    ) -> "GaussianTableModel":
+        """Returns the model of trained parameters, which draws as the recipe says."""
+        return cls(
+            codec=codec, denoiser=recipe.network(codec.length), params=params,
+            mean=recipe.completer(recipe.num_draws), single=recipe.completer(1),
+        )  # fmt: skip
 
     def __getstate__(self) -> dict[str, Any]:
         """Returns what is pickled: no device and no compiled function."""

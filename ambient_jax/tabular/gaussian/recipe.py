@@ -6,11 +6,15 @@ import numpy as np
 
 from ambient_jax.diffusion.gaussian.repaint import RepaintCompleter
 from ambient_jax.diffusion.gaussian.sampling import EdmSampler
+from ambient_jax.networks.edm_mlp import EdmMlp
 from ambient_jax.training.optimizer import Optimizer, make_optimizer
 from ambient_jax.training.trainer import Plan
 
 MIN_BATCH = 32
 """Rows per step of a small table, some of which then occur twice in it."""
+
+SIGMA_MIN = 0.002
+"""Last noise level of a draw, as published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,9 @@ class DiffPuterRecipe:
       resamplings: passes of each level.
       num_draws: draws whose mean completes a row.
       ema_decay: of the averaged parameters, which draw.
+
+    Raises:
+      ValueError: a value lies outside its range.
     """
 
     iterations: int = 10
@@ -46,6 +53,26 @@ class DiffPuterRecipe:
     resamplings: int = 5
     num_draws: int = 10
     ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        counts = ("iterations", "steps", "batch_size", "depth", "num_levels",
+                  "resamplings", "num_draws")  # fmt: skip
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"{name} must be at least 1, got {getattr(self, name)}"
+                )
+        if not self.learning_rate > 0 or not 0 <= self.ema_decay < 1:
+            raise ValueError(
+                "learning_rate must be above 0 and ema_decay lie in [0, 1), got "
+                f"{self.learning_rate}, {self.ema_decay}"
+            )
+        self.network(1)
+        self.completer(1)
+
+    def network(self, length: int) -> EdmMlp:
+        """Returns the network of rows of `length` coordinates."""
+        return EdmMlp(length=length, width=self.width, depth=self.depth)
 
     def plan(self, num_rows: int, corrected: bool, seed: int) -> Plan:
         """Returns the plan of the training of a table.
@@ -75,7 +102,7 @@ class DiffPuterRecipe:
     def completer(self, num_draws: int) -> RepaintCompleter:
         """Returns the completer whose completions are means of so many draws."""
         sampler = EdmSampler(
-            num_steps=self.num_levels, sigma_max=self.sigma_max, sigma_min=0.002
+            num_steps=self.num_levels, sigma_max=self.sigma_max, sigma_min=SIGMA_MIN
         )
         return RepaintCompleter(
             sampler=sampler, resamplings=self.resamplings, num_draws=num_draws

@@ -21,6 +21,15 @@ def codes(count: int) -> np.ndarray:
     return (np.arange(count)[:, None] >> digits & 1).astype(np.float64)
 
 
+def coordinates_of(table: TableCodec) -> tuple[slice, ...]:
+    """Returns the slice of the D coordinates that each column of a table has."""
+    sizes = [
+        1 if column.numeric else num_bits(column.coder.size) for column in table.columns
+    ]
+    stops = np.cumsum(sizes).tolist()
+    return tuple(slice(stop - size, stop) for size, stop in zip(sizes, stops))
+
+
 @dataclass(frozen=True, kw_only=True)
 class StandardCodec:
     """Maps the rows of a frame to D numbers `(x - mean) / (2 sd)` and back.
@@ -55,21 +64,27 @@ class StandardCodec:
           table: fitted on the same frame, with at least one column.
           frame: N rows.
         """
-        sizes = [
-            1 if column.numeric else num_bits(column.coder.size)
-            for column in table.columns
-        ]
-        stops = np.cumsum(sizes).tolist()
-        where = tuple(slice(stop - size, stop) for size, stop in zip(sizes, stops))
-        x = _coordinates(table, where, frame)
+        x = _coordinates(table, coordinates_of(table), frame)
         # In units of the largest value, squares of huge numbers do not overflow.
         unit = np.maximum(np.nanmax(np.abs(x), axis=0), np.finfo(np.float64).tiny)
         mean, sd = np.nanmean(x / unit, axis=0) * unit, np.nanstd(x / unit, axis=0)
-        return cls(
-            table=table, where=where, mean=mean,
-            sd=np.where(sd > 1e-12, sd, 1.0) * unit,
+        return cls.of(
+            table, mean=mean, sd=np.where(sd > 1e-12, sd, 1.0) * unit,
             low=np.nanmin(x, axis=0), high=np.nanmax(x, axis=0),
         )  # fmt: skip
+
+    @classmethod
+    def of(cls, table: TableCodec, **scales: np.ndarray) -> "StandardCodec":
+        """Returns the codec of a table with the `[D]` arrays of the attributes.
+
+        Raises:
+          ValueError: an array has another shape, or is not finite.
+        """
+        where = coordinates_of(table)
+        for name, array in scales.items():
+            if array.shape != (where[-1].stop,) or not np.isfinite(array).all():
+                raise ValueError(f"{name} must be {where[-1].stop} finite numbers")
+        return cls(table=table, where=where, **scales)
 
     @property
     def length(self) -> int:

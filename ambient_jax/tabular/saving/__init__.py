@@ -1,0 +1,1 @@
+"""Fitted imputers in folders, as `model.json` and `model.npz`. No pickles."""
