@@ -104,11 +104,13 @@ class EdmSampler:
           sigma, lower: levels, `0 <= lower < sigma`.
           noise: standard normal numbers, for churn.
         """
-        inside = (sigma >= self.churn_min) & (sigma <= self.churn_max)
-        gamma = min(self.churn / self.num_steps, MAX_CHURN) * inside
-        raised = sigma * (1.0 + gamma)
-        added = jnp.sqrt(jnp.maximum(raised**2 - sigma**2, 0.0))
-        x = x + added * self.churn_noise * noise
+        raised = sigma
+        if self.churn > 0:  # otherwise the compiler leaves the numbers undrawn
+            inside = (sigma >= self.churn_min) & (sigma <= self.churn_max)
+            gamma = min(self.churn / self.num_steps, MAX_CHURN) * inside
+            raised = sigma * (1.0 + gamma)
+            added = jnp.sqrt(jnp.maximum(raised**2 - sigma**2, 0.0))
+            x = x + added * self.churn_noise * noise
         slope = (x - estimate(x, _each(raised, x))) / raised
         moved = x + (lower - raised) * slope
         if not self.heun:
