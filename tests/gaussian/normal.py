@@ -55,7 +55,8 @@ def linear(mean, covariance):
 class Beside:
     """The exact denoiser plus `params` times a direction: 0 is the truth.
 
-    `kind`: an offset in every cell, a wrong gain, or a rotation of two cells.
+    `kind`: an offset in every cell, one that is proportional to the level, a wrong
+    gain, or a rotation of two cells.
     """
 
     kind: str = "offset"
@@ -67,6 +68,8 @@ class Beside:
     def direction(self, x, sigma):
         if self.kind == "offset":
             return 0.1 * jnp.ones_like(x)
+        if self.kind == "level":
+            return sigma * jnp.ones_like(x)
         if self.kind == "gain":
             return 0.3 * (x - MEAN[None].astype(np.float32)) / (1 + sigma**2)
         return 0.3 * jnp.roll(x, 1, axis=1) / (1 + sigma**2)

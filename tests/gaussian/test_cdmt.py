@@ -143,6 +143,18 @@ def test_the_consistency_loss_pulls_towards_the_truth_below_the_noise():
     assert slope > 0
 
 
+@pytest.mark.parametrize(("stop", "nearer"), [("noisier", True), ("none", False)])
+def test_only_if_noisier_levels_teach_does_a_step_come_nearer_to_the_truth(
+    stop, nearer
+):
+    """Of an error that shrinks with the level; the other form drives it up."""
+    objective = CdmtObjective(noise=NOISE, consistency_weight=1.0, stop=stop)
+    for value in (-0.3, 0.3):
+        loss, slope = gradient(objective, "level", value)
+        assert loss > 0
+        assert (slope * value > 0) == nearer
+
+
 def test_without_weight_the_consistency_loss_is_not_computed():
     objective = CdmtObjective(noise=NOISE)
     assert objective.metric_names == ("loss", "tweedie_loss")

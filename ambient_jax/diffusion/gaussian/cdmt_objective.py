@@ -38,7 +38,10 @@ class CdmtObjective:
       consistency_min: lowest level s of that loss, above 0.
       gap: ratio s / t of the two levels of that loss, in (0, 1).
       descent_steps: steps by which the model draws rows below `noise`, at least 1.
-      stop: the side of the consistency loss that gets no gradient.
+      stop: the side of the consistency loss that gets no gradient. `noisier` lets the
+        levels above `noise`, which the data train, teach those below. With the other
+        two an error that shrinks with the level grows without bound, because the draws
+        between both sides, which it moves, carry no gradient.
 
     Raises:
       ValueError: a value lies outside its range.
@@ -54,7 +57,7 @@ class CdmtObjective:
     consistency_min: float = 0.002
     gap: float = 0.7
     descent_steps: int = 4
-    stop: Side = "none"
+    stop: Side = "noisier"
 
     def __post_init__(self) -> None:
         if not self.noise > 0:
