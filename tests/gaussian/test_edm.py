@@ -136,7 +136,8 @@ def test_rows_are_independent_of_the_batch():
     sampler = EdmSampler(num_steps=5, churn=2.0)
     whole = generate(normal.exact, keys, normal.LENGTH, sampler)
     part = generate(normal.exact, keys[5:], normal.LENGTH, sampler)
-    np.testing.assert_allclose(whole[5:], part, rtol=2e-5, atol=1e-6)
+    # A draw begins at the level 80, of which float32 has 1e-5.
+    np.testing.assert_allclose(whole[5:], part, rtol=2e-5, atol=1e-4)
     assert len(np.unique(np.asarray(whole)[:, 0])) == 8
 
 
