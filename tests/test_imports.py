@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ambient_jax"
 
 ROOMS = (
-    ("types", "errors", "nesting", "files", "compilation", "keys", "mesh", "family"),
+    ("version", "types", "errors", "nesting", "files", "compilation", "keys", "mesh",
+     "family"),
     ("diffusion",),
     ("networks",),
     ("priors",),
@@ -39,14 +40,15 @@ ROOMS = (
     ("tabular.model",),
     ("tabular.joint", "tabular.drawing", "tabular.held_out_cells", "tabular.scoring"),
     ("tabular.calibration", "tabular.mixing"),
-    ("tabular.completion",),
+    ("tabular.completion", "tabular.learning"),
     ("tabular.interface",),
     ("tabular.files", "tabular.pooling", "tabular.saving"),
     ("tabular.imputer", "tabular.diffputer"),
     ("report",),
+    ("configs",),
     ("experiment",),
     ("api",),
-)
+)  # fmt: skip
 """The rooms below `ambient_jax/`, from the lowest to the highest.
 
 A module imports only from its own line and from the lines above it in this list.
