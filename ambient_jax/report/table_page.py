@@ -11,6 +11,7 @@ from ambient_jax.report import table_figures
 from ambient_jax.report.missingness import dependences
 from ambient_jax.report.numeric import numbers
 from ambient_jax.report.page import embed, render
+from ambient_jax.report.table_verdict import table_verdict
 
 MOSTLY_MISSING = 0.9
 """Share of missing cells above which the page warns of a column."""
@@ -53,10 +54,15 @@ def write_table_report(path: Path, report: TableReport) -> None:
     }
     if len(report.levels):
         images["calibration"] = table_figures.calibration(report.levels)
+    found, changed = dependences(report.observed), pairs(report)
     html = render(
-        "table.html", report=report, columns=_columns(report), pairs=pairs(report),
-        warnings=[*report.notes, *_warnings(report.observed)],
-        dependences=dependences(report.observed),
+        "table.html", report=report, columns=_columns(report), pairs=changed,
+        warnings=[*report.notes, *_warnings(report.observed)], dependences=found,
+        verdict=table_verdict(
+            observed=report.observed, completed=report.completed,
+            history=report.history, levels=report.levels, dependences=found,
+            pairs=changed,
+        ),
         images={name: embed(f, None, name) for name, f in images.items()},
     )  # fmt: skip
     write_text(path, html)

@@ -62,6 +62,14 @@ class AmbientImputer(FrameTransformer):
       history_, seconds_: nats per held-out cell, one per evaluation; of `fit`.
       missing_markers_: texts that mean missing, by the column's position.
       n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Examples:
+      >>> rng = np.random.default_rng(0)
+      >>> x = rng.normal(size=100)
+      >>> frame = pd.DataFrame({"x": x, "y": 2 * x}).mask(rng.random((100, 2)) < 0.2)
+      >>> imputer = AmbientImputer(random_state=0, max_epochs=1).fit(frame)
+      >>> bool(imputer.transform(frame).notna().all(axis=None))
+      True
     """
 
     @no_type_check  # scikit-learn wants any value to be taken here and refused in fit
