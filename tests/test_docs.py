@@ -52,6 +52,7 @@ def test_every_kind_of_page_is_there():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # on a machine that others use
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
 def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):

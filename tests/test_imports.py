@@ -93,6 +93,9 @@ TensorFlow Datasets reads the prepared MNIST from ArrayRecord files. It imports
 """
 
 PLUGINS = {
+    "ipykernel": ("tests/test_notebooks.py", 'kernel_name="python3"'),
+    "mkdocs-material": ("mkdocs.yml", "name: material"),
+    "mkdocstrings": ("mkdocs.yml", "- mkdocstrings:"),
     "beartype": ("tests/conftest.py", "beartype.beartype"),
     "pytest-timeout": ("pyproject.toml", "\ntimeout ="),
     "pytest-xdist": ("pyproject.toml", "--dist"),
@@ -210,7 +213,7 @@ def test_an_indirect_requirement_is_imported_by_another_one(name):
 
 
 def test_each_development_requirement_is_used():
-    used = imports("tests", "benchmarks", "examples")
+    used = imports("tests", "benchmarks", "examples", "docs")
     tools = [".ci/run", "pyproject.toml", ".pre-commit-config.yaml"]
     commands = "".join((ROOT / file).read_text() for file in tools)
     idle = {

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import ambient_jax
 from ambient_jax.errors import UserError
@@ -60,6 +61,29 @@ def test_requirements_are_the_core_and_the_extras_of_runs():
     extras = PROJECT["optional-dependencies"]
     parts = [*PROJECT["dependencies"], *extras["pictures"], *extras["tensorboard"]]
     assert sorted(lines, key=str.lower) == sorted(parts, key=str.lower)
+
+
+def test_the_extra_for_developers_is_the_list_for_developers():
+    first, *lines = (ROOT / "requirements-dev.txt").read_text().splitlines()
+    assert first == "-r requirements.txt"
+    extras = PROJECT["optional-dependencies"]
+    assert sorted(lines) == sorted(
+        set(extras["dev"]) - {"ambient_jax[pictures,tensorboard]"}
+    )
+
+
+def test_the_lock_has_every_requirement_within_its_bounds():
+    locked = dict(
+        line.split("==")
+        for line in (ROOT / "requirements-lock.txt").read_text().splitlines()
+        if "==" in line
+    )
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        for line in (ROOT / file).read_text().splitlines():
+            if not line.startswith("-r"):
+                wanted = Requirement(line)
+                name = re.sub(r"[-_.]+", "-", wanted.name).lower()
+                assert wanted.specifier.contains(locked[name]), line
 
 
 def test_the_version_is_that_of_the_citation_and_of_the_changelog():
@@ -154,6 +178,7 @@ def test_without_tensorboard_nothing_is_written(monkeypatch, tmp_path):
     assert not (tmp_path / "tb").exists()
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="an export without history")
 def test_an_installed_package_is_not_part_of_the_repository_around_it(
     monkeypatch, tmp_path
 ):
