@@ -2,8 +2,8 @@
 
     import ambient_jax as aj
 
-Names are loaded when they are first used, so that `launch.py --help` need not wait for
-JAX. `ambient_jax.api` documents the functions.
+Names are loaded when they are first used, so that `ambient-jax --help` need not wait
+for JAX. `ambient_jax.api` documents the functions.
 """
 
 import importlib
@@ -31,6 +31,7 @@ _HOMES = {
     "ambient_jax.diffusion.masked.completer": ("MaskedCompleter",),
     "ambient_jax.diffusion.masked.objective": ("MaskedObjective",),
     "ambient_jax.training.estep": ("EStep",),
+    "ambient_jax.version": ("__version__",),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -42,6 +42,12 @@ def load_data(
       tokenizer: from grey levels to tokens, for pictures; default `Threshold()`.
       sizes: `num_train`, `num_valid`, `num_test`; `side` and `dir` for pictures.
 
+    Examples:
+      >>> rows = np.random.default_rng(0).integers(-1, 3, (100, 6))
+      >>> data = load_data(rows)
+      >>> len(data.train), len(data.valid), data.train.num_values
+      (90, 10, 3)
+
     Raises:
       UserError: the data cannot be used; says what to do.
     """
@@ -62,7 +68,13 @@ def load_data(
 
 
 def build_denoiser(data: Dataset, **fields) -> Denoiser:
-    """A `UNet` for pictures, a `Transformer` for `[N, L]` rows; `fields` are theirs."""
+    """A `UNet` for pictures, a `Transformer` for `[N, L]` rows; `fields` are theirs.
+
+    Examples:
+      >>> rows = np.random.default_rng(0).integers(-1, 3, (100, 6))
+      >>> build_denoiser(load_data(rows), width=32, depth=1).length
+      6
+    """
     shape, values = data.train.shape, data.train.num_values
     if len(shape) == 2:
         return UNet(shape=(shape[0], shape[1]), num_values=values, **fields)

@@ -12,8 +12,8 @@ from ml_collections.config_dict import placeholder
 from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.assembly.settings import SMALL, Settings
+from ambient_jax.configs import own_rows
 from ambient_jax.data.npz_header import array_shapes
-from configs import own_rows
 
 DEFAULT, MASKED = Settings(), MaskedSettings()
 

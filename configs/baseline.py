@@ -8,7 +8,7 @@ Command: python launch.py --config=configs/baseline.py:digits --workdir=/tmp/bas
 
 from ml_collections import ConfigDict
 
-from configs import base
+from ambient_jax.configs import base
 
 
 def get_config(data: str = "mnist") -> ConfigDict:

@@ -11,7 +11,7 @@ import dataclasses
 from ml_collections import ConfigDict
 
 from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
-from configs import table
+from ambient_jax.configs import table
 
 
 def get_config(source: str = "") -> ConfigDict:

@@ -13,7 +13,7 @@ Command: python launch.py --config=configs/em_consistency.py:digits --workdir=/t
 
 from ml_collections import ConfigDict
 
-from configs import em_only
+from ambient_jax.configs import em_only
 
 
 def get_config(data: str = "mnist") -> ConfigDict:

@@ -10,7 +10,7 @@ Command: python launch.py --config=configs/em_only.py:digits --workdir=/tmp/em_o
 
 from ml_collections import ConfigDict
 
-from configs import base
+from ambient_jax.configs import base
 
 
 def get_config(data: str = "mnist") -> ConfigDict:

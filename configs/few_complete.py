@@ -13,7 +13,7 @@ Command: python launch.py --config=configs/few_complete.py:digits --workdir=/tmp
 
 from ml_collections import ConfigDict
 
-from configs import oracle
+from ambient_jax.configs import oracle
 
 
 def get_config(data: str = "mnist") -> ConfigDict:

@@ -6,7 +6,7 @@ Command: python launch.py --config=configs/gaussian_oracle.py:digits --workdir=/
 
 from ml_collections import ConfigDict
 
-from configs import gaussian_base
+from ambient_jax.configs import gaussian_base
 
 
 def get_config(data: str = "digits") -> ConfigDict:

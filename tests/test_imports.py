@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "ambient_jax"
 
 ROOMS = (
-    ("types", "errors", "nesting", "files", "compilation", "keys", "mesh", "family"),
+    ("version", "types", "errors", "nesting", "files", "compilation", "keys", "mesh",
+     "family"),
     ("diffusion",),
     ("networks",),
     ("priors",),
@@ -39,14 +40,15 @@ ROOMS = (
     ("tabular.model",),
     ("tabular.joint", "tabular.drawing", "tabular.held_out_cells", "tabular.scoring"),
     ("tabular.calibration", "tabular.mixing"),
-    ("tabular.completion",),
+    ("tabular.completion", "tabular.learning"),
     ("tabular.interface",),
     ("tabular.files", "tabular.pooling", "tabular.saving"),
     ("tabular.imputer", "tabular.diffputer"),
     ("report",),
+    ("configs",),
     ("experiment",),
     ("api",),
-)
+)  # fmt: skip
 """The rooms below `ambient_jax/`, from the lowest to the highest.
 
 A module imports only from its own line and from the lines above it in this list.
@@ -91,6 +93,9 @@ TensorFlow Datasets reads the prepared MNIST from ArrayRecord files. It imports
 """
 
 PLUGINS = {
+    "ipykernel": ("tests/test_notebooks.py", 'kernel_name="python3"'),
+    "mkdocs-material": ("mkdocs.yml", "name: material"),
+    "mkdocstrings": ("mkdocs.yml", "- mkdocstrings:"),
     "beartype": ("tests/conftest.py", "beartype.beartype"),
     "pytest-timeout": ("pyproject.toml", "\ntimeout ="),
     "pytest-xdist": ("pyproject.toml", "--dist"),
@@ -208,7 +213,7 @@ def test_an_indirect_requirement_is_imported_by_another_one(name):
 
 
 def test_each_development_requirement_is_used():
-    used = imports("tests", "benchmarks", "examples")
+    used = imports("tests", "benchmarks", "examples", "docs")
     tools = [".ci/run", "pyproject.toml", ".pre-commit-config.yaml"]
     commands = "".join((ROOT / file).read_text() for file in tools)
     idle = {

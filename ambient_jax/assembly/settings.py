@@ -39,8 +39,8 @@ class Settings:
     on a GPU or TPU. `SMALL` is for minutes on two cores.
 
     Attributes:
-      rounds, steps_per_round, batch_size, estep_batch_size, log_every, ema_decay, seed,
-        new_networks: see `Plan`. Batch sizes are rows over all devices.
+      rounds, steps_per_round, log_every, ema_decay, seed, new_networks: see `Plan`.
+      batch_size, estep_batch_size: see `Plan`; rows over all devices.
       optimizer: `adamw` or `muon`.
       learning_rate, warmup_steps, weight_decay, clip_norm: see `make_optimizer`.
       em: whether there are E-steps.

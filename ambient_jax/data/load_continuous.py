@@ -161,7 +161,7 @@ def _scaled(
         raise UserError(f"{name}: {empty} cells are observed in no row; leave them out")
     shape = x.shape[1:]
     flat, test, shown = (
-        part.reshape(len(part), -1) for part in (x, x_test, shown_test)
+        part.reshape(len(part), x[0].size) for part in (x, x_test, shown_test)
     )
     if noise and noise >= np.nanstd(flat):
         raise ArgumentError(

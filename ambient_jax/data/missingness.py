@@ -71,6 +71,12 @@ def mask_tokens(
 
     Returns:
       The tokens, with the same shape and dtype, and MASK in more cells.
+
+    Examples:
+      >>> rng = np.random.default_rng(0)
+      >>> mask_tokens(MCAR(rate=0.5), np.zeros((2, 4), int), 2, rng)
+      array([[0, 2, 2, 2],
+             [0, 0, 0, 0]])
     """
     observed = mechanism(tokens, mask, rng)
     return np.where(observed, tokens, mask).astype(tokens.dtype)
@@ -104,7 +110,14 @@ class _WithStrength(_WithRate):
 
 @dataclass(frozen=True, kw_only=True)
 class MCAR(_WithRate):
-    """Missing completely at random: cells independently, with probability `rate`."""
+    """Missing completely at random: cells independently, with probability `rate`.
+
+    Examples:
+      >>> x = np.zeros((1000, 8, 8), int)
+      >>> observed = MCAR(rate=0.3)(x, 2, np.random.default_rng(0))
+      >>> round(float(observed.mean()), 2)
+      0.7
+    """
 
     def __call__(self, x, num_values, rng):
         return rng.random(x.shape) >= self.rate
@@ -117,6 +130,12 @@ class MAR(_WithStrength):
     One cell in ten (at least one, the same in all rows) is an anchor, which is always
     observed. The log-odds that another cell of the row is missing grow by `strength`
     per standard deviation of the mean of the row's anchors.
+
+    Examples:
+      >>> x = np.random.default_rng(0).integers(0, 2, (2000, 20))
+      >>> observed = MAR(rate=0.5)(x, 2, np.random.default_rng(1))
+      >>> int(observed.all(axis=0).sum())  # the anchors
+      2
 
     Raises:
       ValueError: at the call, if the anchors are too many for `rate` to be possible.
@@ -157,6 +176,12 @@ class Blocks(_WithRate):
 
     Blocks may overlap and may cross the border. They begin at random places, as often
     as makes every cell missing with probability `rate`.
+
+    Examples:
+      >>> x = np.zeros((500, 8, 8), int)
+      >>> observed = Blocks(rate=0.3, size=3)(x, 2, np.random.default_rng(0))
+      >>> abs(float(observed.mean()) - 0.7) < 0.02
+      True
     """
 
     size: int = 4

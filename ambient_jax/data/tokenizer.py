@@ -30,7 +30,12 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Threshold:
-    """Binary: 1 where the grey level is at least `threshold`."""
+    """Binary: 1 where the grey level is at least `threshold`.
+
+    Examples:
+      >>> Threshold()(np.array([[0.2, 0.5]]), np.random.default_rng(0))
+      array([[0, 1]], dtype=uint8)
+    """
 
     threshold: float = 0.5
 
@@ -57,6 +62,11 @@ class Stochastic:
 @dataclass(frozen=True, kw_only=True)
 class Levels:
     """Rounds to the nearest of `num_values` equally spaced grey levels.
+
+    Examples:
+      >>> rng = np.random.default_rng(0)
+      >>> Levels(num_values=5)(np.array([[0.0, 0.3, 1.0]]), rng)
+      array([[0, 1, 4]], dtype=uint8)
 
     Raises:
       ValueError: `num_values` is below 2 or above `MAX_VALUES`.

@@ -13,14 +13,19 @@ from typing import Any
 
 import jax
 
+from ambient_jax.version import __version__
+
 FEW_CORES = 4
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy",
             "scikit-learn", "tensorflow-datasets")  # fmt: skip
+"""Packages of which a run notes the version, where they are installed."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide the numbers."""
-    found = {"python": platform.python_version()}
+    """Versions of Python, of this package and of those that decide the numbers."""
+    found = {
+        "ambient_jax": __version__, "python": platform.python_version()
+    }  # fmt: skip
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -30,9 +35,14 @@ def versions() -> dict[str, str]:
 
 
 def git_revision() -> str | None:
-    """Commit of the source tree, with `+` if it has changes; None outside git."""
+    """Commit of the source tree, with `+` if it has changes; None outside git.
+
+    A package that was installed into a folder below some other repository is not part
+    of it.
+    """
     here = Path(__file__).parent
     try:
+        _git(here, "ls-files", "--error-unmatch", Path(__file__).name)
         commit = _git(here, "rev-parse", "--short=12", "HEAD")
         changed = _git(here, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.SubprocessError):

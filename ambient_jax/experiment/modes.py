@@ -1,4 +1,4 @@
-"""The modes of `launch.py`: one function per `--mode`, and `--compare`."""
+"""The commands: one function for each `--mode`, and `--compare`."""
 
 import contextlib
 import sys
@@ -82,14 +82,14 @@ def _train(flags: Any) -> int:
     """Trains and returns the exit code; without a folder, in `runs/NAME_DATA`."""
     config = flags.config
     if config is None:
-        raise UserError(
-            "no --config; for example --config=configs/em_consistency.py:digits"
-        )
-    if table.is_table(config):
-        table.run(config, _workdir(flags).path, flags.overwrite)
+        raise UserError("no --config; for example --config=em_consistency:digits")
+    of_table = table.is_table(config)
+    source = config.table.source if of_table else config.data.source
+    workdir = Workdir(flags.workdir or f"runs/{config.name}_{Path(source).stem}")
+    if of_table:
+        table.run(config, workdir.path, flags.overwrite)
         return 0
-    usual = f"runs/{config.name}_{Path(config.data.source).stem}"
-    return train.train(config, Workdir(flags.workdir or usual))
+    return train.train(config, workdir)
 
 
 def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:

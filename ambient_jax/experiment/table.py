@@ -125,6 +125,7 @@ def _write(
     write_table_report(workdir / "report.html", TableReport(
         name=file.path.name, observed=file.frame, completed=full,
         draw=draws[0] if draws else full, outcome=table_fields.outcome(imputer),
+        history=imputer.history_ if calibration else (),
         levels=calibration.pooled if calibration else np.zeros(0),
         seconds=imputer.seconds_, notes=notes,
     ))  # fmt: skip

@@ -20,7 +20,7 @@ from ambient_jax.experiment.signals import StopRequest
 from ambient_jax.experiment.workdir import Workdir
 from ambient_jax.files import write_npz
 from ambient_jax.mesh import describe
-from ambient_jax.report.tensorboard import TensorBoard
+from ambient_jax.report import tensorboard
 from ambient_jax.training.checkpoint import Checkpoints
 from ambient_jax.training.hooks import Interrupted
 from ambient_jax.training.progress import Progress
@@ -124,7 +124,7 @@ def _hooks(
 
     position = progress.position
     recorder = Recorder(workdir / "metrics.csv", position.metric_rows)
-    board = TensorBoard(workdir / "tb", int(progress.state.step))
+    board = tensorboard.TensorBoard(workdir / "tb", int(progress.state.step))
     try:
         yield RunHooks(
             recorder=recorder, checkpoints=checkpoints, tensorboard=board, stop=stop,
@@ -169,4 +169,6 @@ def _introduce(setup: Setup, workdir: Workdir, size: int) -> None:
         )
     for line in setup.suite.skipped_figures:
         print(f"left out: {line}")
+    if not tensorboard.is_installed():
+        print('left out: tb/, which needs pip install "ambient_jax[tensorboard]"')
     sys.stdout.flush()

@@ -11,13 +11,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ambient_jax.networks.blocks import Attention, Dtype, Mlp
+from ambient_jax.networks.context import CONTEXT_PER_COLUMN
 from ambient_jax.networks.factors import Constant, Factors
 from ambient_jax.types import Context, Logits, Params, RootKey, Tokens
 
 Mixer = Literal["dense", "attention"]
-CONTEXT_PER_COLUMN = 3
-"""Features of a column in the context: normal score, standard score, 1 if known."""
-
 
 ABSENT_LOGIT = -1e9
 """Logit of a value that a column does not have: its probability is 0 in float32."""

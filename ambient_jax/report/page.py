@@ -11,6 +11,7 @@ from ambient_jax.files import write_bytes, write_text
 from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
 from ambient_jax.report.record import Record, read_record
+from ambient_jax.report.verdict import run_verdict
 
 CURVES = (
     "test_nll_nats", "valid_nll_nats", "completion_nll_nats", "easy_loss",
@@ -60,8 +61,10 @@ def write_report(folder: Path) -> Path:
       UnfinishedRun: the folder holds no finished run.
     """
     record = read_record(folder)
-    html = render("run.html", record=record, images=_images(record), meanings=FIGURES,
-                  lines=list(flatten(record.summary["config"]).items()))  # fmt: skip
+    html = render(
+        "run.html", record=record, verdict=run_verdict(record), images=_images(record),
+        meanings=FIGURES, lines=list(flatten(record.summary["config"]).items()),
+    )  # fmt: skip
     write_text(folder / "report.html", html)
     return folder / "report.html"
 

@@ -1,5 +1,6 @@
 """The page of a completed table, `report.html`: self-contained, readable offline."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ambient_jax.report import table_figures
 from ambient_jax.report.missingness import dependences
 from ambient_jax.report.numeric import numbers
 from ambient_jax.report.page import embed, render
+from ambient_jax.report.table_verdict import table_verdict
 
 MOSTLY_MISSING = 0.9
 """Share of missing cells above which the page warns of a column."""
@@ -30,6 +32,7 @@ class TableReport:
       draw: the table with its missing cells drawn from the model, or `completed` if
         there is no draw.
       outcome: what training came to, in a few words; may be empty.
+      history: nats per held-out cell, one per evaluation; empty where none was judged.
       levels: for each held-out cell, the level of the smallest central interval that
         contains its value; see `tabular.calibration`.
       seconds: duration of the fit.
@@ -41,6 +44,7 @@ class TableReport:
     completed: pd.DataFrame
     draw: pd.DataFrame
     outcome: str
+    history: Sequence[float]
     levels: np.ndarray
     seconds: float
     notes: tuple[str, ...] = ()
@@ -53,10 +57,15 @@ def write_table_report(path: Path, report: TableReport) -> None:
     }
     if len(report.levels):
         images["calibration"] = table_figures.calibration(report.levels)
+    found, changed = dependences(report.observed), pairs(report)
     html = render(
-        "table.html", report=report, columns=_columns(report), pairs=pairs(report),
-        warnings=[*report.notes, *_warnings(report.observed)],
-        dependences=dependences(report.observed),
+        "table.html", report=report, columns=_columns(report), pairs=changed,
+        warnings=[*report.notes, *_warnings(report.observed)], dependences=found,
+        verdict=table_verdict(
+            observed=report.observed, completed=report.completed,
+            history=report.history, levels=report.levels, dependences=found,
+            pairs=changed,
+        ),
         images={name: embed(f, None, name) for name, f in images.items()},
     )  # fmt: skip
     write_text(path, html)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax import keys
-from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
+from ambient_jax.networks.context import CONTEXT_PER_COLUMN
 from ambient_jax.tabular import predictive
 from ambient_jax.tabular.calibration import Calibration
 from ambient_jax.tabular.columns.codec import Encoded, TableCodec

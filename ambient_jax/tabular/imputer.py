@@ -1,19 +1,12 @@
 """AmbientImputer: the estimator that fills the holes of a table."""
 
 from pathlib import Path
-from typing import Any, no_type_check
+from typing import TYPE_CHECKING, Any, no_type_check
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ambient_jax.tabular.calibration import Calibration, calibrate
-from ambient_jax.tabular.columns.codec import Encoded, TableCodec
-from ambient_jax.tabular.completion import Completion, generate_rows
-from ambient_jax.tabular.fitting.fit import fit_network
-from ambient_jax.tabular.fitting.held_out import choose_excluded_rows
-from ambient_jax.tabular.fitting.recipe import Recipe
-from ambient_jax.tabular.held_out_cells import held_out_cells
 from ambient_jax.tabular.interface.inputs import as_frame, warn_about_empty_columns
 from ambient_jax.tabular.interface.parameters import (
     check_parameters,
@@ -22,10 +15,10 @@ from ambient_jax.tabular.interface.parameters import (
     shifts_by_position,
 )
 from ambient_jax.tabular.interface.transformer import FrameTransformer
-from ambient_jax.tabular.mixing import with_regression
-from ambient_jax.tabular.model import TableModel
-from ambient_jax.tabular.saving.ambient import load, save
-from ambient_jax.tabular.scoring import score_rows
+
+if TYPE_CHECKING:  # these import JAX, which methods do when they first need it
+    from ambient_jax.tabular.completion import Completion
+    from ambient_jax.tabular.fitting.recipe import Recipe
 
 
 class AmbientImputer(FrameTransformer):
@@ -69,6 +62,14 @@ class AmbientImputer(FrameTransformer):
       history_, seconds_: nats per held-out cell, one per evaluation; of `fit`.
       missing_markers_: texts that mean missing, by the column's position.
       n_features_in_, feature_names_in_: as in scikit-learn.
+
+    Examples:
+      >>> rng = np.random.default_rng(0)
+      >>> x = rng.normal(size=100)
+      >>> frame = pd.DataFrame({"x": x, "y": 2 * x}).mask(rng.random((100, 2)) < 0.2)
+      >>> imputer = AmbientImputer(random_state=0, max_epochs=1).fit(frame)
+      >>> bool(imputer.transform(frame).notna().all(axis=None))
+      True
     """
 
     @no_type_check  # scikit-learn wants any value to be taken here and refused in fit
@@ -87,7 +88,7 @@ class AmbientImputer(FrameTransformer):
         validation_fraction: float = 0.1,
         max_epochs: int | None = None,
         max_time: float | None = None,
-        recipe: Recipe | None = None,
+        recipe: "Recipe | None" = None,
         checkpoint_dir: Any = None,
         random_state: Any = None,
         verbose: int = 0,
@@ -121,27 +122,20 @@ class AmbientImputer(FrameTransformer):
         warn_about_empty_columns(frame, codec, self.keep_empty_features)
         shifts_by_position(self.delta, frame, codec)  # refused before training
         self._begin(frame, codec)
-        self.calibration_ = Calibration.fit([])
-        if codec.length:
-            self._fit_model(codec, codec.encode(frame))
+        self._learn(frame)
         return self
 
-    def _fit_model(self, codec: TableCodec, encoded: Encoded) -> None:
-        recipe = (self.recipe or Recipe()).limited(self.max_epochs, self.max_time)
-        excluded_rows = choose_excluded_rows(
-            encoded.tokens, codec.num_values, self.validation_fraction,
-            recipe.ensemble(len(encoded.tokens), codec.length), self.seed_,
-        )  # fmt: skip
-        fitted = fit_network(
-            codec, encoded, excluded_rows, recipe, seed=self.seed_,
-            verbose=self.verbose,
+    def _learn(self, frame: pd.DataFrame) -> None:
+        from ambient_jax.tabular.learning import learn
+
+        learned = learn(
+            self.codec_, frame, self.recipe, max_epochs=self.max_epochs,
+            max_time=self.max_time, validation_fraction=self.validation_fraction,
+            seed=self.seed_, verbose=self.verbose,
             checkpoint_dir=self.checkpoint_dir and Path(self.checkpoint_dir),
         )  # fmt: skip
-        model = TableModel(codec=codec, denoiser=fitted.denoiser, params=fitted.params)
-        cells = list(held_out_cells(model, encoded, excluded_rows, self.seed_))
-        self.model_ = with_regression(model, encoded, excluded_rows, cells)
-        self.calibration_ = calibrate(self.model_, cells)
-        self.history_, self.seconds_ = fitted.history, fitted.seconds
+        self.model_, self.calibration_ = learned.model, learned.calibration
+        self.history_, self.seconds_ = learned.history, learned.seconds
 
     def transform(self, X: Any) -> Any:
         """`X` with its holes filled by one value each; deterministic."""
@@ -180,6 +174,8 @@ class AmbientImputer(FrameTransformer):
 
         Columns that carry no information (empty, identifiers) are all missing in them.
         """
+        from ambient_jax.tabular.completion import generate_rows
+
         check_is_fitted(self, "codec_")
         count = checked_count("n_samples", n_samples)
         return generate_rows(self.codec_, self.model_, self.schema_, count, self.seed_)
@@ -192,12 +188,16 @@ class AmbientImputer(FrameTransformer):
         in n cells counts as `log 1 / (n + 2)`. It is a lower bound, the mean over
         random orders of the chain rule.
         """
+        from ambient_jax.tabular.scoring import score_rows
+
         check_is_fitted(self, "codec_")
         frame, _ = as_frame(self, X, reset=False)
         return score_rows(self.codec_, self.model_, frame)
 
     def save(self, path: str | Path) -> None:
         """Writes the model into the folder `path`: `model.json` and `model.npz`."""
+        from ambient_jax.tabular.saving.ambient import save
+
         check_is_fitted(self, "codec_")
         save(self, Path(path))
 
@@ -208,9 +208,13 @@ class AmbientImputer(FrameTransformer):
         Raises:
           FileNotFoundError, ValueError: there is no such model, or it is damaged.
         """
+        from ambient_jax.tabular.saving.ambient import load
+
         return load(cls, Path(path))
 
-    def _completion(self, X: Any) -> tuple[Completion, Any]:
+    def _completion(self, X: Any) -> "tuple[Completion, Any]":
+        from ambient_jax.tabular.completion import Completion
+
         check_is_fitted(self, "codec_")
         check_parameters(self)
         frame, given = as_frame(self, X, reset=False)

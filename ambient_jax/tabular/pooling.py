@@ -44,6 +44,13 @@ def pool(
       df_complete: degrees of freedom that the analysis would have without missing
         cells, for the small-sample correction; None omits the correction.
 
+    Examples:
+      Three completed tables, with the same standard error but not the same estimate:
+
+      >>> pooled = pool([(1.0, 0.1), (1.2, 0.1), (1.1, 0.1)])
+      >>> round(float(pooled.estimate), 3), round(float(pooled.se), 3)
+      (1.1, 0.153)
+
     Raises:
       ValueError: fewer than two results, results of different shapes, a negative
         standard error, or a level out of range.

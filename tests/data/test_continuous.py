@@ -25,6 +25,13 @@ def with_holes(x, rate=0.4):
     return np.where(hidden, np.nan, x)
 
 
+def test_rows_without_test_rows_have_no_held_out_ones(tmp_path):
+    x = with_holes(RNG.normal(size=(60, 5)))
+    data = ContinuousSource(source=saved(tmp_path, x=x)).load()
+    assert data.held_out is None
+    assert data.train.rows.shape == (60, 5)
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 3), (2, 4, 3)])
 def test_rows_with_holes_are_scaled_and_shown_through_patterns(tmp_path, shape):
     x = with_holes(3 + 2 * RNG.normal(size=(60, *shape)))

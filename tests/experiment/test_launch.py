@@ -186,6 +186,10 @@ BAD = {
     "stray word": ([CONFIG, "stray"], "is no flag"),
     "no such field": ([CONFIG, "--config.train.speed=9"], "has no field 'speed'"),
     "wrong type": ([CONFIG, "--config.train.rounds=many"], "many"),
+    "flag of another command": (
+        ["sample", "--num_draws=3"], "--num_draws does not apply to sample",
+    ),
+    "absent command": (["fly"], "no command 'fly'"),
     "bad flag": ([CONFIG, "--mode=fly"], "fly"),
     "folder": (
         ["--config=configs/baseline.py:mnist", "--config.data.dir=/nonexistent"],

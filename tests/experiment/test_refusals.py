@@ -7,9 +7,8 @@ from types import SimpleNamespace
 import pytest
 from ml_collections import ConfigDict
 
-import launch
 from ambient_jax.errors import UserError
-from ambient_jax.experiment import build, environment, modes
+from ambient_jax.experiment import build, command, environment, modes
 from ambient_jax.experiment.workdir import Workdir
 from ambient_jax.files import check_writable, output_errors, write_json
 from configs import em_only
@@ -31,7 +30,7 @@ def test_a_config_file_may_raise_anything(tmp_path, text, capfd):
     path.write_text(text)
     try:
         with pytest.raises(UserError) as caught:
-            launch.parse(["launch.py", f"--config={path}"])
+            command.parse(["launch.py", f"--config={path}"])
     finally:
         logging.getLogger("absl").setLevel(level)
     message = CONFIGS[text]

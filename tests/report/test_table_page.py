@@ -21,7 +21,7 @@ def table(n=400, seed=0):
 
 def report_of(holes, full):
     return TableReport(
-        name="t", observed=holes, completed=full, draw=full, outcome="",
+        name="t", observed=holes, completed=full, draw=full, outcome="", history=(),
         levels=np.zeros(0), seconds=0.0,
     )  # fmt: skip
 
@@ -108,6 +108,7 @@ def test_page_is_whole_and_escapes_names(tmp_path, levels):
         TableReport(
             name="t.csv", observed=holes, completed=frame.assign(void=np.nan),
             draw=frame.assign(void=np.nan), outcome="2.500 nats per <cell>",
+            history=(2.7, 2.5),
             levels=levels, seconds=1.0,
         ),
     )  # fmt: skip

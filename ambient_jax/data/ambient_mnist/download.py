@@ -20,7 +20,11 @@ def load() -> dict[str, np.ndarray]:
       ArgumentError: the files cannot be downloaded and must be given as `dir`.
     """
     # Importing tensorflow-datasets takes seconds, which other sources do not need.
-    from ambient_jax.data.ambient_mnist.ambient_mnist import AmbientMnist
+    try:
+        from ambient_jax.data.ambient_mnist.ambient_mnist import AmbientMnist
+    except ModuleNotFoundError as error:
+        lacks = f'{error.name} is not installed (pip install "ambient_jax[pictures]")'
+        raise _unavailable(lacks) from error
 
     folder = os.environ.get("TFDS_DATA_DIR")
     builder = AmbientMnist(data_dir=folder, file_format="array_record")

@@ -18,7 +18,13 @@ TINY = 1e-30
 
 
 def hide(z: Tokens, hidden: Positions, mask: int) -> Tokens:
-    """Replaces the tokens at `hidden` by MASK and leaves the others unchanged."""
+    """Replaces the tokens at `hidden` by MASK and leaves the others unchanged.
+
+    Examples:
+      >>> z = jnp.array([[0, 1, 1]])
+      >>> hide(z, jnp.array([[True, False, True]]), mask=2)
+      Array([[2, 1, 2]], dtype=int32)
+    """
     return jnp.where(hidden, jnp.asarray(mask, z.dtype), z)
 
 
@@ -40,6 +46,13 @@ def forward(u: Uniforms, x: Tokens, alpha: Float[Array, "B 1"], mask: int) -> To
     Returns:
       Tokens of the shape and type of `x`.
 
+    Examples:
+      The last token was never observed, and stays MASK = 2:
+
+      >>> u, x = jnp.array([[0.1, 0.9, 0.1]]), jnp.array([[0, 1, 2]])
+      >>> forward(u, x, alpha=jnp.array([[0.5]]), mask=2)
+      Array([[0, 2, 2]], dtype=int32)
+
     References:
       Austin et al. 2021 (arXiv 2107.03006), sec. 3.1 (absorbing state).
     """
@@ -59,6 +72,10 @@ def reveal_probability(
 
     Returns:
       Probabilities in [0, 1]; 0 where `alpha_t` is 1.
+
+    Examples:
+      >>> float(reveal_probability(jnp.float32(0.75), jnp.float32(0.5)))
+      0.5
 
     References:
       Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
@@ -90,6 +107,12 @@ def reverse_step(
     Returns:
       Tokens of the shape and type of `z_t`.
 
+    Examples:
+      >>> z, values = jnp.array([[2, 2, 1]]), jnp.array([[0, 1, 0]])
+      >>> u = jnp.array([[0.2, 0.8, 0.2]])
+      >>> reverse_step(u, z, values, probability=jnp.float32(0.5), mask=2)
+      Array([[0, 2, 1]], dtype=int32)
+
     References:
       Sahoo et al. 2024 (arXiv 2406.07524), eq. 6 (SUBS).
     """
@@ -109,6 +132,11 @@ def draw_values(u: Uniforms, logits: Logits) -> Int[Array, "B L"]:
 
     Returns:
       int32 values in 0..V-1.
+
+    Examples:
+      >>> logits = jnp.log(jnp.array([[[0.25, 0.75]]]))
+      >>> [int(draw_values(jnp.array([[u]]), logits)[0, 0]) for u in (0.2, 0.3)]
+      [0, 1]
     """
     p = jax.nn.softmax(logits.astype(jnp.float32), axis=-1)
     cdf = jnp.cumsum(p, axis=-1)

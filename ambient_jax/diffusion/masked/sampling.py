@@ -45,6 +45,10 @@ class Sampler:
         repairs early mistakes; at least 0.
       corrector_fraction: share of the editable tokens redrawn per sweep, in (0, 1].
 
+    Examples:
+      >>> Sampler(num_reveals=8, corrector_sweeps=2)
+      Sampler(num_reveals=8, corrector_sweeps=2, corrector_fraction=0.1)
+
     Raises:
       ValueError: if a field is out of its range.
     """

@@ -92,6 +92,10 @@ def elbo_weight(schedule: Schedule, t: Times) -> Times:
     Returns:
       Positive weights of the shape of `t`. For the linear schedule they are `1 / t`.
 
+    Examples:
+      >>> elbo_weight(Linear(), jnp.array([0.25, 1.0]))
+      Array([4., 1.], dtype=float32)
+
     References:
       Sahoo et al. 2024 (arXiv 2406.07524), eq. 10; Shi et al. 2024 (2406.04329), eq. 4.
     """

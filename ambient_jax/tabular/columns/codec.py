@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ambient_jax.data.dataset import token_dtype
-from ambient_jax.networks.column_network import CONTEXT_PER_COLUMN
+from ambient_jax.networks.context import CONTEXT_PER_COLUMN
 from ambient_jax.tabular.columns.column import Column
 from ambient_jax.tabular.columns.estimates import choose_estimate, features_of
 from ambient_jax.tabular.columns.number import NumberColumn
