@@ -10,8 +10,8 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
 from ambient_jax.configs import table
+from ambient_jax.tabular.gaussian.recipe import DiffPuterRecipe
 
 
 def get_config(source: str = "") -> ConfigDict:
