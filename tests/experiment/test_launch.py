@@ -314,5 +314,5 @@ def test_workdirs_that_cannot_be_used(tmp_path):
 def test_help_is_quick_and_helps():
     code, out, _ = launch("--help")
     assert code in (0, 1)
-    assert "em_consistency.py:digits" in out
+    assert "em_consistency:digits" in out
     assert "--workdir" in out

@@ -189,9 +189,8 @@ def _refresh(
 
     def redraw(x, where_keys, reveal_keys, fraction, num_reveals):
         u = row_uniforms(where_keys, 0, x.shape[1])[0]
-        masked = editable & (u < fraction)
-        z = absorbing.hide(x, masked, mask)
-        return reveal(denoise, z, masked, reveal_keys, num_reveals)
+        z = absorbing.hide(x, editable & (u < fraction), mask)
+        return reveal(denoise, z, z == mask, reveal_keys, num_reveals)
 
     def sweep(x, i):
         sweep_keys = jax.vmap(jax.random.fold_in, (0, None))(k_sweep, i)
