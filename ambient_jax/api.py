@@ -12,11 +12,13 @@ from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import from_rows, load_dataset
 from ambient_jax.data.missingness import MCAR, Missingness
 from ambient_jax.data.npz import check_arrays
+from ambient_jax.data.text import is_text, load_text
 from ambient_jax.data.tokenizer import Threshold, Tokenizer
 from ambient_jax.diffusion.masked.sampling import Sampler
 from ambient_jax.errors import UserError
 from ambient_jax.mesh import make_mesh
 from ambient_jax.model import Model
+from ambient_jax.networks.text_transformer import TextTransformer
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.bars import TerminalBar
@@ -33,14 +35,16 @@ def load_data(
     seed: int = 0,
     **sizes,
 ) -> Dataset:
-    """A data set by name (`digits`, `mnist`, `PATH.npz`) or from an array.
+    """A data set by name (`digits`, `mnist`, `PATH.npz`, `text`) or from an array.
 
     Args:
-      source: a name, or integers `[N, H, W]` / `[N, L]`, values 0..V-1, -1 if missing.
+      source: a name, `text:PATH` for a UTF-8 file or a folder of them, or integers
+        `[N, H, W]` / `[N, L]`, values 0..V-1, -1 if missing.
       x_test: complete rows to judge by, for an array.
       missingness: hides cells where the rows are complete; default `MCAR(rate=0.9)`.
       tokenizer: from grey levels to tokens, for pictures; default `Threshold()`.
-      sizes: `num_train`, `num_valid`, `num_test`; `side` and `dir` for pictures.
+      sizes: `num_train`, `num_valid`, `num_test`; `side` and `dir` for pictures;
+        `length`, `alphabet` and `gap` for text (see `data.text.load_text`).
 
     Examples:
       >>> rows = np.random.default_rng(0).integers(-1, 3, (100, 6))
@@ -52,6 +56,10 @@ def load_data(
       UserError: the data cannot be used; says what to do.
     """
     missingness = missingness or MCAR(rate=0.9)
+    if isinstance(source, str) and is_text(source):
+        if tokenizer is not None:
+            raise UserError("tokenizer applies to pictures; text has an alphabet")
+        return load_text(source, missingness=missingness, seed=seed, **sizes)
     if isinstance(source, str):
         return load_dataset(
             source, missingness=missingness, tokenizer=tokenizer or Threshold(),
@@ -68,7 +76,8 @@ def load_data(
 
 
 def build_denoiser(data: Dataset, **fields) -> Denoiser:
-    """A `UNet` for pictures, a `Transformer` for `[N, L]` rows; `fields` are theirs.
+    """A `UNet` for pictures, a `TextTransformer` for text, a `Transformer` for other
+    `[N, L]` rows; `fields` are theirs.
 
     Examples:
       >>> rows = np.random.default_rng(0).integers(-1, 3, (100, 6))
@@ -78,7 +87,8 @@ def build_denoiser(data: Dataset, **fields) -> Denoiser:
     shape, values = data.train.shape, data.train.num_values
     if len(shape) == 2:
         return UNet(shape=(shape[0], shape[1]), num_values=values, **fields)
-    return Transformer(length=shape[0], num_values=values, **fields)
+    kind = Transformer if data.alphabet is None else TextTransformer
+    return kind(length=shape[0], num_values=values, **fields)
 
 
 @dataclass(frozen=True, kw_only=True)

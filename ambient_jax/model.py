@@ -22,12 +22,15 @@ from ambient_jax.files import digest, write_json, write_npz
 from ambient_jax.inference.row_functions import RowFunctions
 from ambient_jax.mesh import make_mesh
 from ambient_jax.nesting import flatten, nest
+from ambient_jax.networks.text_transformer import TextTransformer
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.types import Denoiser, Params
 
 FORMAT = "ambient_jax.Model"
-NETWORKS: Mapping[str, type] = {"UNet": UNet, "Transformer": Transformer}
+NETWORKS: Mapping[str, type] = {
+    kind.__name__: kind for kind in (UNet, Transformer, TextTransformer)
+}
 """Networks that a saved model names; any other one is given to `Model.load`."""
 
 

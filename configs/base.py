@@ -2,7 +2,8 @@
 
 `get_config(data)` takes what follows the colon of `--config=FILE.py:DATA`:
 `digits`, `mnist` (nothing means this), `mnist14` (14x14 pixels, 10,000 pictures: the
-study on two cores), `binarized_mnist`, or the path of an `.npz`.
+study on two cores), `binarized_mnist`, the path of an `.npz`, `text` (the documentation
+that Python carries) or `text:PATH` (a UTF-8 file, or a folder of them).
 `--config.field=value` on the command line wins over both.
 """
 
@@ -12,8 +13,9 @@ from ml_collections.config_dict import placeholder
 from ambient_jax.assembly.masked import MaskedSettings
 from ambient_jax.assembly.priors import PriorSettings
 from ambient_jax.assembly.settings import SMALL, Settings
-from ambient_jax.configs import own_rows
+from ambient_jax.configs import own_rows, text_sizes
 from ambient_jax.data.npz_header import array_shapes
+from ambient_jax.data.text import is_text
 
 DEFAULT, MASKED = Settings(), MaskedSettings()
 
@@ -40,7 +42,7 @@ def get_config(data: str = "mnist") -> ConfigDict:
 
 def _data(source: str) -> ConfigDict:
     c = ConfigDict()
-    c.source = source  # digits, mnist, binarized_mnist, or PATH.npz
+    c.source = source  # digits, mnist, binarized_mnist, PATH.npz, text, text:PATH
     c.dir = placeholder(str)  # folder of the original files; else AMBIENT_DATA_DIR
     c.seed = 0  # of split, tokenizer and missingness; apart from `seed`
     c.complete = "none"  # training rows that are complete: none, all, few (as many
@@ -53,6 +55,9 @@ def _data(source: str) -> ConfigDict:
     c.tokenizer.name = "threshold"  # threshold, stochastic, levels
     c.tokenizer.threshold = 0.5  # grey level in [0, 1] where 1 begins (threshold)
     c.tokenizer.num_values = 16  # V (levels)
+    c.length = 64  # characters of a row (text)
+    c.alphabet = "text8"  # text8 (a..z and space), bytes, own (the text's characters)
+    c.gap = placeholder(str)  # character that marks a missing one (text)
     c.missingness = ConfigDict()  # for complete sets; a file's own holes stay as is
     c.missingness.name = "mcar"  # mcar, mar, mnar, blocks, lines
     c.missingness.rate = 0.9  # share of missing cells, in [0, 1)
@@ -63,15 +68,15 @@ def _data(source: str) -> ConfigDict:
 
 def _network() -> ConfigDict:
     c = ConfigDict()
-    c.name = "auto"  # unet, transformer; auto: by the shape of a row
+    c.name = "auto"  # unet, transformer, text (rotary); auto: by the data
     c.dtype = "float32"  # compute type; bfloat16 is faster on GPU and TPU
-    c.num_heads = 4  # of attention, both networks
+    c.num_heads = 4  # of attention, all networks
     c.widths = (64, 128, 256)  # unet: channels per resolution, finest first
     c.blocks = 2  # unet: residual blocks per resolution and direction
     c.bottom_blocks = 3  # unet: residual blocks with attention at the coarsest
     c.windows = (3, 7)  # unet: sizes of the stem's means over visible pixels
-    c.width = 128  # transformer: channels
-    c.depth = 4  # transformer: layers
+    c.width = 128  # transformer, text: channels
+    c.depth = 4  # transformer, text: layers
     return c
 
 
@@ -188,6 +193,9 @@ def _by_data_set(config: ConfigDict) -> None:
     elif config.data.source.endswith(".npz"):
         _small(config)
         own_rows.set_sizes(config, array_shapes(config.data.source))
+    elif is_text(config.data.source):
+        _small(config)
+        text_sizes.set_sizes(config)
 
 
 def _small(config: ConfigDict) -> None:

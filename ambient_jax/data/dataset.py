@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ambient_jax.data.alphabet import Alphabet
+
 
 @dataclass(frozen=True, kw_only=True)
 class IncompleteData:
@@ -130,6 +132,7 @@ class Dataset:
       valid: rows held out of training, with missing cells as in the training rows.
       held_out: data for evaluation; None if there are no test rows.
       observed_share: share of the training cells that are observed, in (0, 1].
+      alphabet: the characters that the tokens stand for; None: the data are no text.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Dataset:
     valid: IncompleteData
     held_out: HeldOut | None
     observed_share: float
+    alphabet: Alphabet | None = None
 
 
 def token_dtype(num_values: int) -> np.dtype:

@@ -19,10 +19,13 @@ class Imputation:
 
     Attributes:
       held_out: complete test rows and what is shown of them.
+      ordered: whether values are levels of a quantity. Otherwise, as with characters,
+        there is no mean of them, and `test_imputation_rmse` is left out.
     """
 
     functions: RowFunctions
     held_out: HeldOut
+    ordered: bool = True
 
     @property
     def row_passes(self) -> int:
@@ -37,8 +40,10 @@ class Imputation:
         top = self.held_out.mask - 1
         cells = hidden.sum(axis=1).astype(float)
         right = ((mode == truth) & hidden).sum(axis=1).astype(float)
-        error = np.where(hidden, mean - truth, 0.0) / top
         yield from estimate.ratio("test_imputation_accuracy", right, cells)
+        if not self.ordered:
+            return
+        error = np.where(hidden, mean - truth, 0.0) / top
         yield from estimate.ratio(
             "test_imputation_rmse", (error**2).sum(axis=1), cells,
             lambda mse: float(np.sqrt(mse)),

@@ -56,12 +56,20 @@ class MaskedEvaluators:
                 "behind them is not known; give a complete x_test"
             )
         why = self._why_no_samples
-        if why:
+        if why and not self._is_text:  # there is no such distance of texts
             lines.append(
                 "sample_fid, sample_class_entropy, imputed_classifier_accuracy: they "
                 f"need {why}"
             )
         return lines
+
+    @property
+    def _is_text(self) -> bool:
+        return self.dataset.alphabet is not None
+
+    def _bits(self, name: str) -> str | None:
+        """The name of a figure of text; None for other data."""
+        return name if self._is_text else None
 
     @property
     def _why_no_samples(self) -> str | None:
@@ -92,6 +100,7 @@ class MaskedEvaluators:
                     functions=self.functions, name="test_imputation_nll_nats",
                     x=held_out.test, scored=~held_out.test_observed,
                     num_draws=self.num_draws, nats_per_row=nats_per_row,
+                    bits=self._bits("hidden_bits_per_char"),
                 )
             )  # fmt: skip
             if self.num_exact:
@@ -100,6 +109,7 @@ class MaskedEvaluators:
                         functions=self.functions.for_few(self.num_exact),
                         name="test_nll_exact_nats",
                         x=held_out.test[: self.num_exact],
+                        bits=self._bits("bits_per_char_exact"),
                     )
                 )
         if self._samples is not None:
@@ -118,6 +128,7 @@ class MaskedEvaluators:
             Nll(
                 functions=functions, name="valid_nll_nats", x=valid.tokens[few],
                 scored=valid.observed[few], num_draws=max(num_draws, 2),
+                bits=self._bits("valid_bits_per_char"),
             )
         ]  # fmt: skip
         gap_rows = valid.tokens
@@ -128,9 +139,14 @@ class MaskedEvaluators:
                     functions=functions, name="test_nll_nats", x=test,
                     scored=np.ones(test.shape, bool), num_draws=num_draws,
                     by_t="test_nll_by_t", nats_per_row=nats_per_row,
+                    bits=self._bits("bits_per_char"),
                 )
             )  # fmt: skip
-            found.append(Imputation(functions=functions, held_out=held_out))
+            found.append(
+                Imputation(
+                    functions=functions, held_out=held_out, ordered=not self._is_text
+                )
+            )  # fmt: skip
         found.append(ConsistencyGap(functions=functions, x=gap_rows[rows][:1000]))
         if (completions < self.dataset.train.mask).all():
             own = completions[: min(self.round_rows, 1000)]

@@ -25,6 +25,7 @@ class Nll:
       x: `[N, L]` rows, known wherever scored.
       scored: `[N, L]` bool. All True: generation; the hidden cells: imputation.
       num_draws: repeats of the ten noise levels.
+      bits: also yield the mean in bits per scored cell under this name.
       by_t: also yield `test_nll_by_t/0.05` and `test_nll_by_t_se/0.05` ... under this
         name.
       nats_per_row: gets the nats of each row `[N]` under `name`, for comparisons of
@@ -36,6 +37,7 @@ class Nll:
     x: np.ndarray
     scored: np.ndarray
     num_draws: int = 1
+    bits: str | None = None
     by_t: str | None = None
     nats_per_row: dict[str, np.ndarray] | None = None
 
@@ -61,6 +63,8 @@ class Nll:
             self.nats_per_row[self.name] = np.full(len(self.x), np.nan)
             self.nats_per_row[self.name][some] = of_rows
         yield from estimate.mean(self.name, of_rows)
+        if self.bits:
+            yield from bits_per_cell(self.bits, of_rows, scored)
         if self.by_t:
             for k, nats in enumerate(levels.T):
                 level = f"{(k + 0.5) / LEVELS:.2f}"
@@ -68,13 +72,23 @@ class Nll:
                     yield f"{name}/{level}", value
 
 
+def bits_per_cell(name: str, nats: np.ndarray, scored: np.ndarray) -> Figures:
+    """Bits per scored cell of rows `[N]`: all nats over all cells, over ln 2."""
+    return estimate.ratio(name, nats / np.log(2), scored.sum(axis=1).astype(float))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExactNll:
-    """Chain rule in one random order per row: the second opinion, L passes."""
+    """Chain rule in one random order per row: the second opinion, L passes.
+
+    Attributes:
+      bits: also yield the mean in bits per cell under this name.
+    """
 
     functions: RowFunctions
     name: str
     x: np.ndarray
+    bits: str | None = None
 
     @property
     def row_passes(self) -> int:
@@ -85,6 +99,8 @@ class ExactNll:
         everything = np.ones(self.x.shape, bool)
         nats = self.functions.chain_rule(params, key, self.x, everything)
         yield from estimate.mean(self.name, nats)
+        if self.bits:
+            yield from bits_per_cell(self.bits, nats, everything)
 
 
 @dataclass(frozen=True, kw_only=True)

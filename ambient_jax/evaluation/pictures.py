@@ -36,7 +36,7 @@ class Gallery:
         """Tokens `[S, *shape]` with MASK = V in holes, by name:
 
         `samples`; `test_truth`, `test_observed`, `test_completed` (one draw),
-        `test_mean` (posterior mean in [0, 1]) where there are test rows;
+        `test_mean` (posterior mean in [0, 1], not of text) where there are test rows;
         `train_observed`, `train_completed`; the scalar `num_values`.
         """
         data, functions = self.dataset, self.functions
@@ -50,11 +50,11 @@ class Gallery:
         }
         if data.held_out is not None:
             shown = data.held_out.shown[:half]
-            mean = functions.marginals(params, complete, shown)[1]
-            known = shown < mask
             found["test_observed"] = shown
             found["test_completed"] = functions.draw(params, complete, shown)
-            found["test_mean"] = np.where(known, shown, mean) / (mask - 1)
+            if data.alphabet is None:
+                mean = functions.marginals(params, complete, shown)[1]
+                found["test_mean"] = np.where(shown < mask, shown, mean) / (mask - 1)
             if data.held_out.complete:
                 found["test_truth"] = data.held_out.test[:half]
         shape = data.train.shape

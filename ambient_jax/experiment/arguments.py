@@ -16,7 +16,16 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "impute": (
         "complete rows by a trained model",
-        ("workdir", "input", "output", "num_draws", "statistic", "seed", "overwrite"),
+        (
+            "workdir",
+            "input",
+            "output",
+            "gap",
+            "num_draws",
+            "statistic",
+            "seed",
+            "overwrite",
+        ),
     ),
     TABLE: (
         "complete a CSV or Parquet file: impute table FILE",

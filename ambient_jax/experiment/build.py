@@ -16,6 +16,7 @@ from ambient_jax.assembly.settings import Settings
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.data.load import Complete, load_dataset
 from ambient_jax.data.missingness import MECHANISMS
+from ambient_jax.data.text import is_text, load_text
 from ambient_jax.data.tokenizer import TOKENIZERS
 from ambient_jax.diffusion.masked.consistency import (
     Consistency,
@@ -31,6 +32,7 @@ from ambient_jax.diffusion.masked.schedules import SCHEDULES
 from ambient_jax.errors import ArgumentError, UserError, nearest
 from ambient_jax.experiment.config import Config
 from ambient_jax.nesting import flatten
+from ambient_jax.networks.text_transformer import TextTransformer
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.training.optimizer import KINDS
@@ -56,12 +58,23 @@ def dataset(config: Config) -> Dataset:
     tokenizer = construct("data.tokenizer", tokens, **accepted(
         tokens, threshold=tokenizer.threshold, num_values=tokenizer.num_values
     ))  # fmt: skip
+    of_all = {
+        "missingness": missingness, "num_train": c.num_train, "num_test": c.num_test,
+        "num_valid": c.num_valid, "seed": c.seed, "complete": c.complete,
+    }  # fmt: skip
+    text = is_text(c.source)
+    for name in ("side", "dir") if text else ("gap",):
+        if c.get(name) is not None:
+            kinds = "pictures, not to text" if text else "text"
+            raise UserError(f"config.data.{name} applies to {kinds}; leave it out")
     try:
+        if text:
+            return load_text(
+                c.source, length=c.length, alphabet=c.alphabet, gap=c.gap, **of_all
+            )
         return load_dataset(
-            c.source, dir=c.dir, missingness=missingness, tokenizer=tokenizer,
-            num_train=c.num_train, num_test=c.num_test, num_valid=c.num_valid,
-            side=c.side, seed=c.seed, complete=c.complete,
-        )  # fmt: skip
+            c.source, dir=c.dir, tokenizer=tokenizer, side=c.side, **of_all
+        )
     except ArgumentError as error:
         field = f"config.data.{error.argument}"
         asked_for = c[error.argument] is None  # then the message shows how to give it
@@ -75,16 +88,19 @@ def denoiser(config: Config, shape: tuple[int, ...], num_values: int) -> Denoise
     """The network of `config.network` for rows of `shape` with V values."""
     c = config.network
     auto = "unet" if len(shape) == 2 else "transformer"
+    auto = "text" if is_text(config.data.source) else auto
+    of_rows = {
+        "length": math.prod(shape), "num_values": num_values, "width": c.width,
+        "depth": c.depth, "num_heads": c.num_heads, "dtype": c.dtype,
+    }  # fmt: skip
     makers: dict[str, Callable[[], Denoiser]] = {
         "unet": lambda: UNet(
             shape=_picture(shape), num_values=num_values, widths=tuple(c.widths),
             blocks=c.blocks, bottom_blocks=c.bottom_blocks, num_heads=c.num_heads,
             windows=tuple(c.windows), dtype=c.dtype,
         ),
-        "transformer": lambda: Transformer(
-            length=_length(shape), num_values=num_values, width=c.width, depth=c.depth,
-            num_heads=c.num_heads, dtype=c.dtype,
-        ),
+        "transformer": lambda: Transformer(**of_rows),
+        "text": lambda: TextTransformer(**of_rows),
     }  # fmt: skip
     name = auto if c.name == "auto" else c.name
     return construct("network", choose("network.name", makers, name))
@@ -229,10 +245,3 @@ def _picture(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) != 2:
         raise ValueError(f"the unet needs rows of shape [H, W], got {list(shape)}")
     return shape[0], shape[1]
-
-
-def _length(shape: tuple[int, ...]) -> int:
-    length = 1
-    for size in shape:
-        length *= size
-    return length

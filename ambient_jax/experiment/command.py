@@ -17,7 +17,7 @@ config_flags.DEFINE_config_file(
     "config",
     None,
     "NAME or PATH.py of a config, and after a colon the data: digits, mnist, mnist14, "
-    "binarized_mnist or a file. --config.field=value changes one field.",
+    "binarized_mnist, text, text:PATH or a file. --config.field=value changes a field.",
     lock_config=True,
 )
 flags.DEFINE_enum(
@@ -27,8 +27,15 @@ flags.DEFINE_enum(
 flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if absent (train: runs/NAME_DATA)."
 )
-flags.DEFINE_string("input", None, "An .npz with `x`, -1 (or NaN) in the holes.")
-flags.DEFINE_string("output", None, "The .npz (compare: .html) to write.")
+flags.DEFINE_string(
+    "input", None, "An .npz with `x`, -1 (or NaN) in the holes; or a text with gaps."
+)
+flags.DEFINE_string(
+    "output", None, "The .npz (of text: .txt, compare: .html) to write."
+)
+flags.DEFINE_string(
+    "gap", None, "Marks a missing character of a text; else the run's own marker, or _."
+)
 flags.DEFINE_integer("num", 64, "Number of rows.", lower_bound=1)
 flags.DEFINE_integer("num_draws", 1, "Completions per row.", lower_bound=1)
 flags.DEFINE_enum(

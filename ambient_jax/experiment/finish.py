@@ -120,6 +120,8 @@ def _show(summary: dict[str, Any]) -> None:
 
 
 SHOWN = (
+    "bits_per_char", "bits_per_char_exact", "hidden_bits_per_char",
+    "valid_bits_per_char",
     "test_nll_nats", "test_nll_exact_nats", "test_imputation_nll_nats",
     "test_imputation_accuracy", "test_imputation_rmse", "sample_fid", "data_fid",
     "sample_class_entropy", "imputed_classifier_accuracy", "valid_nll_nats",

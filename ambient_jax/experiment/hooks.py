@@ -88,4 +88,7 @@ class RunHooks:
 PHASES: dict[str, Phase] = {"prior": "prior", "E-step": "estep", "M-step": "mstep"}
 """Phases by the label of their bar."""
 
-SHOWN = ("test_nll_nats", "valid_nll_nats", "completion_nll_nats", "consistency_gap")
+SHOWN = (
+    "bits_per_char", "test_nll_nats", "valid_nll_nats", "completion_nll_nats",
+    "consistency_gap",
+)  # fmt: skip

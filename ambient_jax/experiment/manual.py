@@ -61,8 +61,8 @@ configs: --config=NAME:DATA, or --config=PATH.py:DATA for one of your own
 ({program} help NAME prints one; base and gaussian_base name all fields):
 {names}
 
-data: digits, mnist, mnist14, binarized_mnist, or the path of an .npz; of a table, the
-path of a .csv or .parquet."""
+data: digits, mnist, mnist14, binarized_mnist, text, text:PATH (UTF-8), or the path of
+an .npz; of a table, the path of a .csv or .parquet."""
 
 
 def _of_command(program: str, command: str, flags: Any) -> str:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from ambient_jax.assembly.assemble import build_optimizer
 from ambient_jax.data.continuous_npz import read_continuous
 from ambient_jax.data.npz import read_npz
-from ambient_jax.errors import ArgumentError, OutputError, UnfinishedRun, UserError
+from ambient_jax.errors import ArgumentError, UnfinishedRun, UserError
 from ambient_jax.experiment import (
     build,
     environment,
@@ -20,13 +20,15 @@ from ambient_jax.experiment import (
     gaussian_model,
     setup,
     table,
+    text_modes,
     train,
 )
 from ambient_jax.experiment.config import Config
 from ambient_jax.experiment.gaussian_build import is_gaussian
 from ambient_jax.experiment.make import make
+from ambient_jax.experiment.outputs import is_npz, new_file, output_advice
 from ambient_jax.experiment.workdir import Workdir, as_json, differences
-from ambient_jax.files import check_writable, output_errors, write_npz
+from ambient_jax.files import output_errors, write_npz
 from ambient_jax.model import Model
 from ambient_jax.report.comparison import write_comparison
 from ambient_jax.training.checkpoint import Checkpoints
@@ -85,7 +87,8 @@ def _train(flags: Any) -> int:
         raise UserError("no --config; for example --config=em_consistency:digits")
     of_table = table.is_table(config)
     source = config.table.source if of_table else config.data.source
-    workdir = Workdir(flags.workdir or f"runs/{config.name}_{Path(source).stem}")
+    usual = f"runs/{config.name}_{Path(source.removeprefix('text:')).stem}"
+    workdir = Workdir(flags.workdir or usual)
     if of_table:
         table.run(config, workdir.path, flags.overwrite)
         return 0
@@ -105,6 +108,10 @@ def _evaluate(flags: Any, workdir: Workdir, config: Config) -> None:
 
 
 def _sample(flags: Any, workdir: Workdir, config: Config) -> None:
+    alphabet = workdir.alphabet()
+    if alphabet is not None and not is_npz(flags.output):
+        text_modes.sample(flags, alphabet, lambda: load_model(workdir, config))
+        return
     output = _output(flags)
     load = gaussian_model.load if is_gaussian(config) else load_model
     rows = load(workdir, config).sample(flags.num, seed=flags.seed)
@@ -117,6 +124,10 @@ def _impute(flags: Any, workdir: Workdir, config: Config) -> None:
         raise UserError("no --input; give an .npz with `x`, -1 in the missing cells")
     if is_gaussian(config):
         _impute_continuous(flags, workdir, config)
+        return
+    alphabet = workdir.alphabet()
+    if alphabet is not None and not is_npz(flags.input):
+        text_modes.impute(flags, alphabet, lambda: load_model(workdir, config))
         return
     output, rows = _output(flags), read_npz(flags.input).x
     model = load_model(workdir, config)
@@ -161,42 +172,19 @@ def load_model(workdir: Workdir, config: Config) -> Model:
 def _output(flags: Any) -> Path:
     if not flags.output:
         raise UserError(f"no --output; --mode={flags.mode} writes its rows to an .npz")
-    return _new_file(flags, ".npz")
-
-
-def _new_file(flags: Any, suffix: str) -> Path:
-    """`--output`, which must not exist yet unless `--overwrite` is given."""
-    path = Path(flags.output).expanduser()
-    if path.suffix != suffix:
-        raise UserError(f"--output={flags.output} must end in {suffix}")
-    if path.exists() and not flags.overwrite:
-        raise UserError(f"{path} exists; give another --output, or --overwrite")
-    if not path.parent.is_dir():
-        raise UserError(f"the folder of --output={flags.output} does not exist")
-    with _output_advice():
-        check_writable(path)
-    return path
+    return new_file(flags.output, flags, ".npz")
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    with _output_advice(), output_errors(path):
+    with output_advice(), output_errors(path):
         write_npz(path, arrays)
-
-
-@contextlib.contextmanager
-def _output_advice() -> Iterator[None]:
-    """Adds to an `OutputError` what the user can do about it."""
-    try:
-        yield
-    except OutputError as error:
-        raise UserError(f"{error}; give another --output") from error
 
 
 def _compare(flags: Any) -> None:
     folders = [Path(folder) for folder in flags.compare]
     output = _compare_output(flags)
     try:
-        with _output_advice():
+        with output_advice():
             print(write_comparison(folders, output))
     except ArgumentError as error:
         raise UserError(error.message_for("--compare")) from error
@@ -208,7 +196,7 @@ def _compare(flags: Any) -> None:
 def _compare_output(flags: Any) -> Path:
     if not flags.output:
         raise UserError("no --output; --compare writes an .html: --output=compare.html")
-    return _new_file(flags, ".html")
+    return new_file(flags.output, flags, ".html")
 
 
 def _refuse_other_config(flags: Any, workdir: Workdir, config: Config) -> None:

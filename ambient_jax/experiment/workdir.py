@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from ambient_jax.data.alphabet import Alphabet
 from ambient_jax.data.continuous import ContinuousDataset, Scaling
 from ambient_jax.data.dataset import Dataset
 from ambient_jax.errors import UserError
@@ -97,6 +98,11 @@ class Workdir:
                 "remove it, and the command that trained the run writes it anew"
             ) from error
 
+    def alphabet(self) -> Alphabet | None:
+        """Returns the alphabet of a run on text; None for a run on other data."""
+        fields = (self._read("data.json") or {}).get("alphabet")
+        return None if fields is None else Alphabet.from_json(fields)
+
     def continuous(self) -> tuple[tuple[int, ...], Scaling, float]:
         """Returns what a run on continuous rows was trained on.
 
@@ -182,11 +188,14 @@ def describe_data(dataset: AnyDataset) -> dict[str, Any]:
 
 
 def _of_family(dataset: AnyDataset) -> dict[str, Any]:
-    """V of tokens, or the scaling of continuous rows."""
+    """V of tokens and the alphabet of text, or the scaling of continuous rows."""
     if isinstance(dataset, ContinuousDataset):
         scaling = dataset.scaling
         return {"mean": scaling.mean.tolist(), "sd": scaling.sd.tolist()}
-    return {"num_values": dataset.train.num_values}
+    found: dict[str, Any] = {"num_values": dataset.train.num_values}
+    if dataset.alphabet is not None:
+        found["alphabet"] = dataset.alphabet.as_json()
+    return found
 
 
 def _fingerprint(*arrays: np.ndarray) -> str:

@@ -11,6 +11,7 @@ from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
 from ambient_jax.report.page import CURVES, FIGURES, embed, render
 from ambient_jax.report.record import Record, read_record
+from ambient_jax.report.text_rows import text_rows
 
 
 def write_comparison(folders: Sequence[Path], output: Path) -> str:
@@ -39,13 +40,7 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
         "curves": embed(figures.curves(runs, CURVES), None, "curves"),
         "nll_by_t": embed(figures.nll_by_t(summaries), None, "nll_by_t"),
     }
-    galleries = {
-        label: {
-            "samples": embed(figures.samples(record), None, "samples"),
-            "completions": embed(figures.completions(record, _split(record)), None, ""),
-        }
-        for label, record in records.items()
-    }
+    galleries = {label: _gallery(record) for label, record in records.items()}
     html = render(
         "comparison.html", records=records, images=images, galleries=galleries,
         meanings=FIGURES,
@@ -55,6 +50,18 @@ def write_comparison(folders: Sequence[Path], output: Path) -> str:
     with output_errors(output):
         write_text(output, html)
     return markdown_table(records)
+
+
+def _gallery(record: Record) -> dict[str, object]:
+    """Rows of a run: as text, or as pictures."""
+    text = text_rows(record)
+    if text is not None:
+        return {"text": text}
+    return {
+        "text": None,
+        "samples": embed(figures.samples(record), None, "samples"),
+        "completions": embed(figures.completions(record, _split(record)), None, ""),
+    }
 
 
 def markdown_table(records: dict[str, Record]) -> str:

@@ -11,9 +11,11 @@ from ambient_jax.files import write_bytes, write_text
 from ambient_jax.nesting import flatten
 from ambient_jax.report import figures
 from ambient_jax.report.record import Record, read_record
+from ambient_jax.report.text_rows import text_rows
 from ambient_jax.report.verdict import run_verdict
 
 CURVES = (
+    "bits_per_char",
     "test_nll_nats", "valid_nll_nats", "completion_nll_nats", "easy_loss",
     "test_imputation_accuracy", "consistency_gap", "consistency_loss", "tweedie_loss",
     "test_denoising_rmse", "grad_norm",
@@ -22,6 +24,10 @@ CURVES = (
 """Metrics whose curves are shown, in this order."""
 
 FIGURES = {
+    "bits_per_char": "negative ELBO of complete test rows of text, per character",
+    "bits_per_char_exact": "the same by the chain rule in random orders (a subset)",
+    "hidden_bits_per_char": "that of hidden characters given the shown ones, each",
+    "valid_bits_per_char": "that of the observed characters of held-out rows, each",
     "test_nll_nats": "negative ELBO of complete test rows, nats per row",
     "test_nll_exact_nats": "the same by the chain rule in random orders (a subset)",
     "test_imputation_nll_nats": "negative ELBO of hidden cells given the shown ones",
@@ -61,21 +67,22 @@ def write_report(folder: Path) -> Path:
       UnfinishedRun: the folder holds no finished run.
     """
     record = read_record(folder)
+    text = text_rows(record)
     html = render(
-        "run.html", record=record, verdict=run_verdict(record), images=_images(record),
-        meanings=FIGURES, lines=list(flatten(record.summary["config"]).items()),
+        "run.html", record=record, verdict=run_verdict(record), text=text,
+        images=_images(record, of_rows=text is None), meanings=FIGURES,
+        lines=list(flatten(record.summary["config"]).items()),
     )  # fmt: skip
     write_text(folder / "report.html", html)
     return folder / "report.html"
 
 
-def _images(record: Record) -> dict[str, str]:
-    made = {
-        "samples": figures.samples(record),
-        "train": figures.completions(record, "train"),
-        "curves": figures.curves({record.name: record.curves}, CURVES),
-    }
-    if "test_observed" in record.pictures:
+def _images(record: Record, of_rows: bool) -> dict[str, str]:
+    made = {"curves": figures.curves({record.name: record.curves}, CURVES)}
+    if of_rows:
+        made["samples"] = figures.samples(record)
+        made["train"] = figures.completions(record, "train")
+    if of_rows and "test_observed" in record.pictures:
         made["test"] = figures.completions(record, "test")
     if "test_nll_by_t" in record.summary:
         made["nll_by_t"] = figures.nll_by_t({record.name: record.summary})

@@ -10,6 +10,7 @@ import pytest
 from absl.testing import parameterized
 
 from ambient_jax.networks.column_network import ColumnNetwork
+from ambient_jax.networks.text_transformer import TextTransformer
 from ambient_jax.networks.transformer import Transformer
 from ambient_jax.networks.unet import UNet
 from ambient_jax.types import Denoiser
@@ -22,6 +23,9 @@ NETWORKS = {
         shape=(5, 7), num_values=3, widths=(8, 16), num_heads=2, dtype=dtype
     ),
     "transformer": lambda dtype: Transformer(
+        length=35, num_values=3, width=8, depth=1, num_heads=2, dtype=dtype
+    ),
+    "text": lambda dtype: TextTransformer(
         length=35, num_values=3, width=8, depth=1, num_heads=2, dtype=dtype
     ),
     "columns_dense": lambda dtype: ColumnNetwork(
