@@ -36,7 +36,7 @@ def rotate(
     """
     half = x.shape[-1] // 2
     frequencies = BASE ** (-np.arange(half) / half)
-    angles = np.outer(positions, frequencies)[:, None, :]
+    angles = np.outer(positions, frequencies)[None, :, None, :]
     cos, sin = (jnp.asarray(f(angles), x.dtype) for f in (np.cos, np.sin))
     first, second = x[..., :half], x[..., half:]
     return jnp.concatenate(
@@ -95,10 +95,8 @@ class TextTransformerModule(nn.Module):
     def __call__(self, z: Int[Array, "B L"], first: int = 0) -> Float[Array, "B L V"]:
         positions = first + np.arange(z.shape[1])
         tokens = self.num_values + 1
-        embed = Embed(tokens, self.width, self.dtype)
-        if tokens > ONE_HOT_LIMIT:
-            embed = nn.Embed(tokens, self.width, dtype=self.dtype)
-        h = embed(z)
+        embed = Embed if tokens <= ONE_HOT_LIMIT else nn.Embed
+        h = embed(tokens, self.width, dtype=self.dtype)(z)
         for _ in range(self.depth):
             h = RotaryAttention(self.num_heads, self.dtype)(h, positions)
             h = Mlp(4, self.dtype)(h)
@@ -110,7 +108,7 @@ class TextTransformerModule(nn.Module):
         )
         bias = self.param("bias", nn.initializers.zeros, (self.num_values,))
         logits = jnp.dot(h, out.astype(self.dtype), preferred_element_type=jnp.float32)
-        return logits + bias
+        return logits + bias[None, None]
 
 
 @dataclass(frozen=True, kw_only=True)
