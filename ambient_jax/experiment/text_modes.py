@@ -32,7 +32,7 @@ def impute(flags: Any, alphabet: Alphabet, load: Callable[[], Model]) -> None:
     marked = _with_gap(alphabet, flags.gap)
     try:
         tokens = marked.encode(text)
-        if marked.gap not in text:
+        if str(marked.gap) not in text:
             raise UserError(f"no character is missing, as {marked.gap!r} would mark it")
     except UserError as error:
         raise UserError(f"{flags.input}: {error}") from error
