@@ -178,9 +178,14 @@ class MaskedEvaluators:
 
     @property
     def _coverage(self) -> Coverage | None:
-        """The evaluator of intervals, of which two values have none; None: no rows."""
+        """The evaluator of intervals, which two values and characters do not have.
+
+        None: there are none, or no rows.
+        """
         held_out, rows = self.dataset.held_out, slice(self.num_interval_rows)
         if held_out is None or not held_out.complete or held_out.mask <= 2:
+            return None
+        if self._is_text:
             return None
         hidden = ~held_out.test_observed[rows]
         if not hidden.any():
