@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from ambient_jax.networks import text_transformer
-from ambient_jax.networks.text_transformer import TextTransformer, rotate
+from ambient_jax.networks.text_transformer import (
+    FAST_PAIRS,
+    SHARPNESS,
+    TextTransformer,
+    looking_near,
+    rotate,
+)
 
 L, V = 12, 5
 
@@ -48,6 +54,26 @@ def test_products_of_rotated_vectors_depend_on_the_distance_alone():
     assert product(3, 1) == pytest.approx(product(9, 7), abs=1e-5)
     assert product(3, 1) != pytest.approx(product(1, 3), abs=1e-3)
     assert product(3, 1) != pytest.approx(product(4, 1), abs=1e-3)
+
+
+@pytest.mark.parametrize("size", [4, 8, 32])
+def test_heads_look_first_at_the_distance_that_they_are_given(size):
+    distances, places = np.array([-2, -1, 1, 2]), np.arange(L)
+
+    def turned(biases):
+        rows = np.broadcast_to(biases, (1, L, len(distances), size))
+        return np.asarray(rotate(jnp.asarray(rows), places))[0]
+
+    query = turned(looking_near(distances, size))
+    key = turned(looking_near(0 * distances, size))
+    scores = np.einsum("lnd,mnd->nlm", query, key) / size**0.5
+    for head, distance in enumerate(distances):
+        seen = places[(places + distance >= 0) & (places + distance < L)]
+        best = scores[head][seen].argmax(axis=1)
+        np.testing.assert_array_equal(best, seen + distance)
+        pairs = min(FAST_PAIRS, size // 2)
+        top = scores[head][seen, best]
+        np.testing.assert_allclose(top, SHARPNESS * pairs, rtol=1e-4)
 
 
 def test_the_order_of_the_characters_matters():
