@@ -20,6 +20,10 @@ TEXT8 = " " + string.ascii_lowercase
 MISSING = -1
 """A missing character, as in other rows before they become tokens."""
 
+HOLE = "\ud800"
+"""Stands for a gap while a text is encoded: half of a surrogate pair, which no text
+that was read as UTF-8 contains."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alphabet:
@@ -67,15 +71,25 @@ class Alphabet:
         Raises:
           UserError: a character is not in the alphabet; names it and its place.
         """
-        parts = [text] if self.gap is None else text.split(self.gap)
-        found, start = [], 0
-        for number, part in enumerate(parts):
-            if number:
-                found.append(np.array([MISSING], np.int16))
-                start += 1
-            found.append(self._numbers(part, start))
-            start += len(part)
-        return np.concatenate(found)
+        if self.gap is not None:
+            text = text.replace(self.gap, HOLE)
+        if self.kind == "bytes":
+            return _bytes(text)
+        if self.kind == "text8":
+            text = re.sub(f"[^a-z{HOLE}]+", " ", text.lower())
+        codes, table = _codes(text), _codes(self.symbols)
+        order = np.argsort(table)
+        place = np.searchsorted(table, codes, sorter=order)
+        numbers = order[np.minimum(place, len(table) - 1)].astype(np.int16)
+        holes = codes == ord(HOLE)
+        unknown = np.flatnonzero((table[numbers] != codes) & ~holes)
+        if len(unknown):
+            raise UserError(
+                f"character {text[unknown[0]]!r} at place {unknown[0] + 1} is none of "
+                f"the {len(table)} of the alphabet; replace it, or train with the "
+                "alphabet `bytes`"
+            )
+        return np.where(holes, np.int16(MISSING), numbers)
 
     def decode(self, tokens: np.ndarray, missing: str = "") -> str:
         """Returns the text of tokens `[n]`.
@@ -95,26 +109,6 @@ class Alphabet:
             pieces.append(self.symbols[int(token)] if is_known else missing)
         return "".join(pieces) + run.decode(errors="replace")
 
-    def _numbers(self, part: str, start: int) -> np.ndarray:
-        """The numbers of a text without gaps, which begins at character `start`."""
-        if self.kind == "bytes":
-            return np.frombuffer(part.encode(), np.uint8).astype(np.int16)
-        if self.kind == "text8":
-            part = re.sub("[^a-z]+", " ", part.lower())
-        codes = np.frombuffer(part.encode("utf-32-le"), np.uint32)
-        table = np.frombuffer(self.symbols.encode("utf-32-le"), np.uint32)
-        order = np.argsort(table)
-        place = np.searchsorted(table, codes, sorter=order)
-        numbers = order[np.minimum(place, len(table) - 1)]
-        unknown = np.flatnonzero(table[numbers] != codes)
-        if len(unknown):
-            raise UserError(
-                f"character {part[unknown[0]]!r} at place {start + unknown[0] + 1} is "
-                f"none of the {len(table)} of the alphabet; replace it, or train with "
-                "the alphabet `bytes`"
-            )
-        return numbers.astype(np.int16)
-
     def as_json(self) -> dict[str, Any]:
         """Returns the fields, as `from_json` takes them."""
         return {"kind": self.kind, "symbols": self.symbols, "gap": self.gap}
@@ -123,6 +117,21 @@ class Alphabet:
     def from_json(cls, fields: Mapping[str, Any]) -> "Alphabet":
         """Returns the alphabet whose fields `as_json` gave."""
         return cls(**{name: fields[name] for name in ("kind", "symbols", "gap")})
+
+
+def _codes(text: str) -> np.ndarray:
+    """The code points of a text, `[n]` uint32."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _bytes(text: str) -> np.ndarray:
+    """The bytes of a text as int16, and -1 for each `HOLE`, which takes three bytes."""
+    found = np.frombuffer(text.encode(errors="surrogatepass"), np.uint8)
+    first = HOLE.encode(errors="surrogatepass")[:2]  # which begin nothing else
+    holes = np.flatnonzero((found[:-1] == first[0]) & (found[1:] == first[1]))
+    numbers = found.astype(np.int16)
+    numbers[holes] = MISSING
+    return np.delete(numbers, np.concatenate([holes + 1, holes + 2]))
 
 
 def alphabet_of(text: str, kind: str, gap: str | None = None) -> Alphabet:

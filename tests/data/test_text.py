@@ -46,6 +46,20 @@ def test_a_marked_character_is_missing_and_no_symbol(kind):
     assert alphabet.decode(tokens, missing="?") == "a?b?? a"
 
 
+@pytest.mark.parametrize("kind", ["own", "bytes", "text8"])
+@pytest.mark.parametrize("gap", ["_", "é", "\ud7ff", "\U0010ffff", "a", "-"])
+def test_any_character_may_mark_a_gap(kind, gap):
+    text = f"{gap}b{gap}{gap}ab\ud7ff\U0010ffffé{gap}"
+    alphabet = alphabet_of(text, kind, gap)
+    tokens = alphabet.encode(text)
+    assert (tokens < 0).sum() == text.count(gap)
+    assert tokens[0] == tokens[-1] == -1
+    shown = alphabet.decode(tokens, missing=gap)
+    assert shown.count(gap) == text.count(gap)
+    if kind != "text8":
+        assert shown == text
+
+
 def test_the_marker_of_gaps_never_reaches_training_as_a_value(tmp_path):
     rng = np.random.default_rng(0)
     letters = rng.choice(list("abc"), 4000)
