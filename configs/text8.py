@@ -1,9 +1,10 @@
-"""text8 at the published size, for a GPU or TPU with 40 GiB or more. Not run yet.
+"""text8 at the published size, for a GPU or TPU. Not run yet.
 
 The oracle: complete text, 27 symbols, rows of 256 characters, a transformer of 12
 layers and 768 channels, 512 rows a step, a million steps, learning rate 3e-4, an
 average of 0.9999: MDLM (Sahoo et al. 2024, arXiv 2406.07524) and MD4 (Shi et al. 2024,
 arXiv 2406.04329), which publish at most 1.40 and 1.37 bits per character.
+The sizes were written down from memory of these papers; check them before you compare.
 What differs: the learning rate falls along a cosine and is not held; the positions are
 rotary; the test rows are a thousand from the last tenth of the text, not from its last
 twentieth. The hidden tenth has MCAR 50 % for `hidden_bits_per_char`.
